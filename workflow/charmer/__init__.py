@@ -1,0 +1,18 @@
+"""Charmer: train, read and run a small code model on your own machine.
+
+The rooms, in the direction in which imports run (nothing imports upward):
+
+    common      files that are complete or absent, progress, errors that name their cure
+    corpus      Python files found, decoded, accounted for and curated
+    tokens      vocabulary, encoding, packing
+    model       the network, in one file
+    inference   cached generation and sampling
+    training    loop, optimizer, schedule, checkpoints
+    evaluation  one module a metric
+    report      plots and pages made from the tables
+    pipeline    what the Snakefile needs: settings, folder names, fingerprints, locks
+
+The library never imports Snakemake: every room works in a notebook or a test as it does in a rule.
+"""
+
+__version__ = "0.1.0"
