@@ -6,7 +6,7 @@ The rooms, in the direction in which imports run (nothing imports upward):
     corpus      Python files found, decoded, accounted for and curated
     tokens      vocabulary, encoding, packing
     model       the network, in one file
-    inference   cached generation and sampling
+    inference   cached generation, sampling, scoring
     training    loop, optimizer, schedule, checkpoints
     evaluation  one module a metric
     report      plots and pages made from the tables
@@ -14,5 +14,3 @@ The rooms, in the direction in which imports run (nothing imports upward):
 
 The library never imports Snakemake: every room works in a notebook or a test as it does in a rule.
 """
-
-__version__ = "0.1.0"

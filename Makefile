@@ -1,0 +1,49 @@
+# make            set up .venv and run the whole workflow (ARGS passes anything on to snakemake)
+# make test       set up .venv and run the tests
+# make install    set up .venv alone
+# make test-all   the slow tests too: both commands in a fresh clone, kill loops
+# make lint       what the pre-commit hooks and the CI check
+# make lock       resolve the dependencies of pyproject.toml anew into requirements.lock
+#
+# PYTHON names the interpreter for .venv; by itself the first of these that is 3.11 to 3.13 and can make one:
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python; do \
+	$$candidate -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	2>/dev/null && echo $$candidate && break; done)
+
+BIN := .venv/bin
+READY := .venv/ready
+ARGS ?=
+
+.DEFAULT_GOAL := run
+.PHONY: run install test test-all lint lock
+
+run: $(READY)
+	@CHARMER_QUIET=1 $(BIN)/snakemake --cores all $(ARGS)
+	@$(BIN)/snakemake --cores 1 --quiet all summary $(ARGS) 2>results/summary.stderr || (cat results/summary.stderr; exit 1)
+
+install: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || (echo "error: no Python 3.11 to 3.13 with venv was found; install one (on Debian also the package" \
+		"python3-venv), or name it: make PYTHON=/path/to/python3.12" >&2; exit 1)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $(READY)
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
+
+test-all: $(READY)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+
+lock: $(READY)
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links \
+		--no-emit-trusted-host --output-file requirements.lock pyproject.toml

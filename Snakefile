@@ -1,0 +1,70 @@
+# Charmer: from Python source on disk to a trained, evaluated code model.
+#
+#   snakemake --cores all                                               the run that config/config.yaml describes
+#   snakemake --cores all --configfile config/presets/seed.yaml         a preset
+#   snakemake --cores all --config 'train={learning_rate: 0.01}'        one knob changed
+#   snakemake --cores all --forcerun train                              one stage again, and what depends on it
+#   snakemake --cores all corpus | model | evaluation                   the DAG as far as one stage
+#   snakemake --cores 1 housekeeping                                    what in results/ nothing refers to any more
+#   snakemake --report report.html                                      the finished run as one page to send
+#
+# Every stage has a file under workflow/rules, in data order; common.smk turns the configuration into folder names.
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: Path(workflow.basedir) / "config" / "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/scrape.smk"
+include: "workflow/rules/curate.smk"
+include: "workflow/rules/vocab.smk"
+include: "workflow/rules/encode.smk"
+include: "workflow/rules/pack.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/housekeeping.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        f"{PLAN.run.folder}/report/index.html",
+
+
+rule corpus:
+    localrule: True
+    input:
+        f"{PLAN.corpus.folder}/counts.json",
+
+
+rule model:
+    localrule: True
+    input:
+        f"{PLAN.model.folder}/model.safetensors",
+
+
+rule evaluation:
+    localrule: True
+    input:
+        [f"{metric.folder}/table.parquet" for metric in PLAN.metrics],
+
+
+onstart:
+    forget_reasons()
+
+
+onsuccess:
+    print_summary()
+
+
+onerror:
+    print_reasons_last()

@@ -1,0 +1,65 @@
+"""What under `results/` no present configuration refers to any more: listed with its size, removed on request."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from charmer.pipeline.plan import RESULTS, Plan
+from charmer.pipeline.settings import merged, read, resolve
+
+STAGES = ("sources", "corpus", "vocab", "tokens", "windows", "models", "checkpoints", "metrics", "runs")
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A folder that nothing refers to, and its size in bytes."""
+
+    folder: Path
+    size: int
+
+
+def present_plans(config: Path) -> list[Plan]:
+    """The plans of `config.yaml` and of every preset beside it.
+
+    Args:
+        config: the folder that holds `config.yaml` and `presets/`.
+    """
+    base = read(config / "config.yaml")
+    presets = [read(path) for path in sorted((config / "presets").glob("*.yaml"))]
+    return [Plan.of(resolve(merged(base, preset))) for preset in [{}, *presets]]
+
+
+def leftovers(plans: Iterable[Plan]) -> list[Leftover]:
+    """Folders of stages under `results/` that belong to none of `plans`, largest first."""
+    wanted = set().union(*(plan.folders() for plan in plans))
+    found = [
+        Leftover(folder, size_of(folder))
+        for stage in STAGES
+        if (RESULTS / stage).is_dir()
+        for folder in (RESULTS / stage).iterdir()
+        if folder.is_dir() and folder not in wanted
+    ]
+    return sorted(found, key=lambda leftover: (-leftover.size, leftover.folder))
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files below `folder`, links not followed."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def describe(found: list[Leftover]) -> str:
+    """A table for the terminal: size and folder, and the sum."""
+    if not found:
+        return "results/ holds nothing that the present configurations do not refer to"
+    rows = [f"{leftover.size / 1e6:10.1f} MB  {leftover.folder}" for leftover in found]
+    total = sum(leftover.size for leftover in found)
+    return "\n".join([*rows, f"{total / 1e6:10.1f} MB  in {len(found)} folders that no present configuration refers to"])
+
+
+def remove(found: list[Leftover]) -> None:
+    """Delete the folders."""
+    for leftover in found:
+        shutil.rmtree(leftover.folder)

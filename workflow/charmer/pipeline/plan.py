@@ -1,0 +1,133 @@
+"""From settings to folders: which variant of each stage a run consists of, and where it lies.
+
+A variant is named by exactly the settings that its stage and the stages before it depend on: a readable name and a
+digest. Two experiments therefore share every stage they have in common, and going back to an earlier setting finds
+its files still there. Digests of sources and of code are no part of a name: they say whether a variant is stale.
+
+    plan = Plan.of(settings)
+    plan.model.folder        # results/models/bpe4096-ctx512-60MB-6x256-0f3a9c21
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from charmer.pipeline.settings import Settings
+
+RESULTS = Path("results")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One stage under one set of settings.
+
+    Attributes:
+        stage: the folder of the stage under `results/` ("models").
+        name: readable name and digest, the folder's own name.
+        settings: the sections of the configuration that the stage and its ancestors depend on.
+    """
+
+    stage: str
+    name: str
+    settings: Settings
+
+    @property
+    def folder(self) -> Path:
+        return RESULTS / self.stage / self.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every variant that one configuration asks for."""
+
+    sources: tuple[Variant, ...]
+    corpus: Variant
+    vocab: Variant
+    windows: Variant
+    model: Variant
+    metrics: tuple[Variant, ...]
+    run: Variant
+
+    @classmethod
+    def of(cls, settings: Settings) -> Plan:
+        """Lay out the variants of a resolved configuration."""
+        every_source = [*settings["sources"], *own_sources(settings["code"])]
+        sources = tuple(
+            _variant("sources", source["name"], {"source": source, "scrape": settings["scrape"]})
+            for source in every_source
+        )
+        lineage: Settings = {"sources": every_source, "scrape": settings["scrape"], "curate": settings["curate"]}
+        corpus = _variant("corpus", "-".join(source["name"] for source in every_source)[:40], lineage)
+
+        lineage = {**lineage, "vocab": _relevant_vocab(settings["vocab"])}
+        vocabulary = settings["vocab"]["kind"] + str(lineage["vocab"].get("size", ""))
+        vocab = _variant("vocab", vocabulary, lineage)
+
+        lineage = {**lineage, "pack": settings["pack"]}
+        context, size = settings["pack"]["context_length"], settings["pack"]["dataset_mb"]
+        windows = _variant("windows", f"{vocabulary}-ctx{context}-{size:g}MB", lineage)
+
+        lineage = {**lineage, "model": settings["model"], "train": settings["train"]}
+        shape = f"{settings['model']['layers']}x{settings['model']['width']}"
+        model = _variant("models", f"{vocabulary}-ctx{context}-{size:g}MB-{shape}", lineage)
+
+        evaluate = settings["evaluate"]
+        metrics = tuple(
+            _variant("metrics", metric, {**lineage, "evaluate": {metric: evaluate.get(metric, {})}})
+            for metric in evaluate["metrics"]
+        )
+        chosen = {metric: evaluate.get(metric, {}) for metric in evaluate["metrics"]}
+        run = _variant("runs", settings["name"], {**lineage, "evaluate": chosen})
+        return cls(sources, corpus, vocab, windows, model, metrics, run)
+
+    def variants(self) -> Iterator[Variant]:
+        """Every variant of the plan, in data order."""
+        yield from (*self.sources, self.corpus, self.vocab, self.windows, self.model, *self.metrics, self.run)
+
+    def folders(self) -> set[Path]:
+        """Every folder under `results/` that belongs to this plan."""
+        folders = {variant.folder for variant in self.variants()}
+        # Token arrays lie in a room of their own, under their vocabulary's name; checkpoints under their model's.
+        return folders | {RESULTS / "tokens" / self.vocab.name, RESULTS / "checkpoints" / self.model.name}
+
+
+def own_sources(paths: list[str]) -> list[Settings]:
+    """The sources that the entries of `code` stand for: directories of the person's own, each under its own name."""
+    sources: dict[str, Settings] = {}
+    for path in dict.fromkeys(paths):
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", Path(path).absolute().name).strip("-") or "code"
+        name = f"own-{plain}"[:30]
+        if name in sources:
+            name = f"{name}-{digest(path)}"
+        sources[name] = {"name": name, "kind": "directory", "path": path, "own": True}
+    return list(sources.values())
+
+
+def _relevant_vocab(section: Settings) -> Settings:
+    """A vocabulary of characters or bytes has the size that it has: BPE's knobs are not part of its name."""
+    return section if section["kind"] == "bpe" else {"kind": section["kind"]}
+
+
+def _variant(stage: str, name: str, settings: Settings) -> Variant:
+    return Variant(stage, f"{name}-{digest(settings)}", ordered(settings))
+
+
+def digest(value: Any) -> str:
+    """Eight hexadecimal digits over a canonical JSON form."""
+    canonical = json.dumps(ordered(value), separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def ordered(value: Any) -> Any:
+    """The same value with the keys of every mapping sorted: Snakemake compares the text of a mapping."""
+    if isinstance(value, dict):
+        return {key: ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [ordered(entry) for entry in value]
+    return value

@@ -1,0 +1,254 @@
+"""The configuration, brought to the schema's types and checked before any job starts.
+
+Notable here:
+- `--config` delivers strings where a file delivers numbers. Values are converted to the schema's types first, so the
+  same setting names the same folder whichever way it came.
+- Every complaint names the knob, the value, and what is allowed; all complaints come at once.
+- Ratios between knobs are checked here too, so that mismatched shapes never surface from inside a training run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from charmer.common.failure import Failure
+
+Settings = dict[str, Any]
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+MULTIPLES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
+WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the configuration."""
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read one configuration file.
+
+    Raises:
+        Failure: the file is absent, is not YAML, or is no mapping.
+    """
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise Failure(f"{path}: there is no such configuration file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Failure(f"{path}: is not valid YAML: {error}") from error
+    if not isinstance(config, dict):
+        raise Failure(f"{path}: holds no mapping of knobs")
+    return config
+
+
+def merged(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """Lay `override` over `base` as Snakemake lays one configuration file over another: mappings merge, lists do not."""
+    result = {**base}
+    for key, value in override.items():
+        below = base.get(key)
+        result[key] = merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return result
+
+
+def resolve(config: dict[str, Any]) -> Settings:
+    """Turn a merged configuration into settings: converted, checked, in their canonical form.
+
+    Raises:
+        Failure: one line a wrong knob, each with its name, its value and what is allowed.
+    """
+    settings = _convert(config, schema())
+    complaints = [_describe(error) for error in _errors(settings)]
+    if not complaints:
+        settings = _canonical(settings)
+        complaints = list(_mismatches(settings))
+    if complaints:
+        raise Failure("config: " + "\n        ".join(complaints))
+    return settings
+
+
+def _convert(value: Any, rule: dict[str, Any]) -> Any:
+    """Bring `value` to the type that `rule` asks for, where that loses nothing; leave it for the validator if not."""
+    kinds = rule.get("type", ())
+    kinds = {kinds} if isinstance(kinds, str) else set(kinds)
+    if "enum" in rule and isinstance(value, bool):
+        return _unword(value, rule["enum"])
+    if value is None or (isinstance(value, str) and value.lower() in {"null", "none", "~"} and "null" in kinds):
+        return None
+    if "object" in kinds and isinstance(value, dict):
+        properties = rule.get("properties", {})
+        return {key: _convert(entry, properties.get(key, {})) for key, entry in value.items()}
+    if "array" in kinds:
+        if isinstance(value, str):
+            value = _list_from(value)
+        if isinstance(value, list):
+            return [_convert(entry, rule.get("items", {})) for entry in value]
+    if isinstance(value, str):
+        return _from_text(value, kinds)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    if "integer" in kinds and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if "number" in kinds:
+        return float(value)
+    if kinds == {"string"}:
+        return str(value)
+    return value
+
+
+def _unword(value: bool, allowed: list[Any]) -> Any:
+    """YAML reads `on` and `off` as booleans; give an enumeration of words its word back."""
+    words = [word for word in allowed if WORDS.get(str(word).lower()) is value]
+    return words[0] if words else value
+
+
+def _list_from(text: str) -> Any:
+    """A list as typed on a command line: `[a, b]`, or one bare entry."""
+    try:
+        parsed = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError:
+        return [text]
+    return parsed if isinstance(parsed, list) else [text]
+
+
+def _from_text(text: str, kinds: set[str]) -> Any:
+    if "boolean" in kinds and text.lower() in WORDS:
+        return WORDS[text.lower()]
+    if "integer" in kinds and re.fullmatch(r"[+-]?[0-9][0-9_]*(\.0*)?", text):
+        return int(float(text))
+    if kinds & {"number", "integer"}:
+        try:
+            number = float(text)
+        except ValueError:
+            return text
+        return int(number) if "number" not in kinds and number.is_integer() else number
+    return text
+
+
+def _errors(settings: Settings) -> Iterator[ValidationError]:
+    """The schema's complaints, in the order of the schema, alternatives resolved to their best match."""
+    validator = Draft202012Validator(schema())
+    yield from sorted(validator.iter_errors(settings), key=lambda error: [str(part) for part in error.absolute_path])
+
+
+def _describe(error: ValidationError) -> str:
+    knob = ".".join(str(part) for part in error.absolute_path)
+    rule: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
+    if error.validator == "additionalProperties":
+        unknown = sorted(set(error.instance) - set(rule.get("properties", {})))
+        return "; ".join(_unknown(f"{knob}.{key}" if knob else str(key)) for key in unknown)
+    if error.validator == "required":
+        missing = sorted(set(rule["required"]) - set(error.instance))
+        return "; ".join(f"{knob}.{key}".lstrip(".") + ": is missing" for key in missing)
+    meaning = f" ({rule['description']})" if "description" in rule else ""
+    return f"{knob}: {error.instance!r} is not allowed{meaning}; allowed: {_allowed(rule)}"
+
+
+def _unknown(knob: str) -> str:
+    """Name the nearest knob: one spelled alike, or one of the same last name elsewhere."""
+    names = list(knobs())
+    same_last = [name for name in names if name.rpartition(".")[2] == knob.rpartition(".")[2]]
+    near = same_last or difflib.get_close_matches(knob, names, n=1, cutoff=0.7)
+    if not near:
+        last = {name.rpartition(".")[2]: name for name in names}
+        near = [last[match] for match in difflib.get_close_matches(knob.rpartition(".")[2], last, n=1, cutoff=0.7)]
+    hint = f"; did you mean {near[0]}?" if near else "; config/README.md lists every knob"
+    return f"{knob}: there is no such knob{hint}"
+
+
+def _allowed(rule: dict[str, Any]) -> str:
+    if "enum" in rule:
+        return ", ".join(str(word) for word in rule["enum"])
+    kinds = rule.get("type", "any value")
+    parts = [kinds if isinstance(kinds, str) else " or ".join(kinds)]
+    bounds = {
+        "minimum": "at least {}",
+        "exclusiveMinimum": "above {}",
+        "maximum": "at most {}",
+        "exclusiveMaximum": "below {}",
+        "pattern": "of the form {}",
+        "minItems": "at least {} entries",
+        "minLength": "not empty",
+        "uniqueItems": "no entry twice",
+    }
+    parts += [text.format(rule[bound]) for bound, text in bounds.items() if bound in rule]
+    return ", ".join(parts)
+
+
+def knobs(rule: dict[str, Any] | None = None, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted name of every knob that the schema knows: `train.learning_rate`."""
+    for key, entry in (rule or schema()).get("properties", {}).items():
+        if "properties" in entry:
+            yield from knobs(entry, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def _canonical(settings: Settings) -> Settings:
+    """Give equal settings equal spelling: paths without detours, budgets as a plain count."""
+    canonical = {**settings, "train": {**settings["train"]}}
+    canonical["code"] = [_path(path) for path in settings["code"]]
+    canonical["sources"] = [
+        {**source, "path": _path(source["path"])} if "path" in source else source for source in settings["sources"]
+    ]
+    number, multiple, unit = re.fullmatch(r"([0-9.]+)([kMG]?) ([a-z]+?)s?", settings["train"]["budget"]).groups()  # type: ignore[union-attr]
+    canonical["train"]["budget"] = f"{float(number) * MULTIPLES[multiple]:.12g} {unit}s"
+    return canonical
+
+
+def _path(path: str) -> str:
+    return os.path.normpath(Path(path).expanduser())
+
+
+def _mismatches(settings: Settings) -> Iterator[str]:
+    """Ratios between knobs that a schema of single knobs cannot express."""
+    model, train, pack, curate = (settings[section] for section in ("model", "train", "pack", "curate"))
+    width, heads, kv_heads = model["width"], model["heads"], model["kv_heads"]
+    if width % heads:
+        yield (
+            f"model.width: {width} does not divide among model.heads: {heads} heads; "
+            f"allowed: a multiple of {heads}, such as {max(heads, round(width / heads) * heads)}"
+        )
+    elif (width // heads) % 2:
+        yield (
+            f"model.width: {width} over model.heads: {heads} gives heads of size {width // heads}; "
+            f"allowed: an even size, since rotary positions turn pairs"
+        )
+    if heads % kv_heads:
+        divisors = [count for count in range(1, heads + 1) if heads % count == 0]
+        yield (
+            f"model.kv_heads: {kv_heads} does not divide model.heads: {heads}; "
+            f"allowed: {', '.join(map(str, divisors))}"
+        )
+    if train["batch_tokens"] % pack["context_length"]:
+        below = train["batch_tokens"] // pack["context_length"] * pack["context_length"]
+        yield (
+            f"train.batch_tokens: {train['batch_tokens']} is not a whole number of windows of "
+            f"pack.context_length: {pack['context_length']}; allowed: a multiple, such as "
+            f"{below or pack['context_length']}"
+        )
+    if curate["val_share"] + curate["test_share"] >= 1:
+        yield (
+            f"curate.val_share: {curate['val_share']} and curate.test_share: {curate['test_share']} leave nothing "
+            "to train on; allowed: a sum below 1"
+        )
+    names = [source["name"] for source in settings["sources"]]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"sources: the name {name!r} stands twice; allowed: a name of its own for each source"
+    if not settings["sources"] and not settings["code"]:
+        yield "sources: is empty, and so is code; allowed: at least one source, or code: [a directory]"
+    for source in settings["sources"]:
+        needed = {"directory": "path", "archive": "path", "git": "path", "distributions": "packages"}.get(source["kind"])
+        if needed and not source.get(needed):
+            yield f"sources: {source['name']!r} is of kind {source['kind']} and needs {needed}"

@@ -1,0 +1,33 @@
+# curate: all shards -> train, val and test shards, and where every file went.
+
+
+rule curate:
+    input:
+        shards=lambda wildcards: [
+            f"{source.folder}/shards"
+            for source in plan_of("corpus", wildcards.corpus).sources
+        ],
+        refused=lambda wildcards: [
+            f"{source.folder}/refused.parquet"
+            for source in plan_of("corpus", wildcards.corpus).sources
+        ],
+    output:
+        **{
+            split: directory(f"results/corpus/{{corpus}}/{split}") for split in SPLITS
+        },
+        ledger="results/corpus/{corpus}/ledger.parquet",
+        packages="results/corpus/{corpus}/packages.parquet",
+        card="results/corpus/{corpus}/card.json",
+        counts="results/corpus/{corpus}/counts.json",
+        settings="results/corpus/{corpus}/settings.json",
+    params:
+        job=lambda wildcards: job("corpus", wildcards.corpus, "curate.py"),
+    log:
+        "results/corpus/{corpus}/curate.log",
+    benchmark:
+        "results/corpus/{corpus}/benchmark.tsv"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=2000,
+    script:
+        "../scripts/curate.py"

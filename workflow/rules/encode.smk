@@ -1,0 +1,22 @@
+# encode: one split's shards and a tokenizer -> a flat array of tokens and a table of its documents.
+
+
+rule encode:
+    input:
+        shards=lambda wildcards: f"{plan_of('vocab', wildcards.vocab).corpus.folder}/{wildcards.split}",
+        tokenizer="results/vocab/{vocab}/tokenizer.json",
+    output:
+        tokens="results/tokens/{vocab}/{split}.npy",
+        documents="results/tokens/{vocab}/{split}.parquet",
+        settings="results/tokens/{vocab}/{split}.settings.json",
+    params:
+        job=lambda wildcards: job("vocab", wildcards.vocab, "encode.py"),
+    log:
+        "results/tokens/{vocab}/{split}.log",
+    benchmark:
+        "results/tokens/{vocab}/{split}.benchmark.tsv"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=2000,
+    script:
+        "../scripts/encode.py"

@@ -1,0 +1,25 @@
+# pack: token arrays -> where the windows of one context length and one dataset size begin.
+
+
+rule pack:
+    input:
+        tokens=lambda wildcards: "results/tokens/{}/{}.npy".format(
+            plan_of("windows", wildcards.windows).vocab.name, wildcards.split
+        ),
+        documents=lambda wildcards: "results/tokens/{}/{}.parquet".format(
+            plan_of("windows", wildcards.windows).vocab.name, wildcards.split
+        ),
+    output:
+        windows="results/windows/{windows}/{split}.npy",
+        summary="results/windows/{windows}/{split}.json",
+        settings="results/windows/{windows}/{split}.settings.json",
+    params:
+        job=lambda wildcards: job("windows", wildcards.windows, "pack.py"),
+    log:
+        "results/windows/{windows}/{split}.log",
+    benchmark:
+        "results/windows/{windows}/{split}.benchmark.tsv"
+    resources:
+        mem_mb=2000,
+    script:
+        "../scripts/pack.py"

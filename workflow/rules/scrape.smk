@@ -1,0 +1,25 @@
+# scrape: Python files of one source -> Parquet shards, and a table of every file that was refused.
+
+
+rule scrape:
+    output:
+        shards=directory("results/sources/{source}/shards"),
+        refused="results/sources/{source}/refused.parquet",
+        settings="results/sources/{source}/settings.json",
+    params:
+        # The source's files are no inputs: a digest over what its globs select stands in the mapping instead.
+        job=lambda wildcards: job(
+            "sources",
+            wildcards.source,
+            "scrape.py",
+            files=SOURCE_DIGESTS[wildcards.source],
+        ),
+    log:
+        "results/sources/{source}/scrape.log",
+    benchmark:
+        "results/sources/{source}/benchmark.tsv"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=2000,
+    script:
+        "../scripts/scrape.py"

@@ -1,0 +1,21 @@
+# vocab: training shards -> a tokenizer and its statistics.
+
+
+rule vocab:
+    input:
+        train=lambda wildcards: f"{plan_of('vocab', wildcards.vocab).corpus.folder}/train",
+    output:
+        tokenizer="results/vocab/{vocab}/tokenizer.json",
+        statistics="results/vocab/{vocab}/statistics.json",
+        settings="results/vocab/{vocab}/settings.json",
+    params:
+        job=lambda wildcards: job("vocab", wildcards.vocab, "vocab.py"),
+    log:
+        "results/vocab/{vocab}/vocab.log",
+    benchmark:
+        "results/vocab/{vocab}/benchmark.tsv"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=2000,
+    script:
+        "../scripts/vocab.py"

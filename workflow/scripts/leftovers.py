@@ -1,0 +1,14 @@
+"""List, or remove, what under `results/` no present configuration refers to."""
+
+from charmer.pipeline.housekeeping import describe, leftovers, present_plans, remove
+from charmer.pipeline.job import job
+from charmer.report import index
+from charmer.pipeline.plan import RESULTS
+from snakemake.script import snakemake
+
+with job(snakemake):
+    found = leftovers([*snakemake.params.plans, *present_plans(snakemake.params.config)])
+    print(describe(found), flush=True)
+    if snakemake.params.remove:
+        remove(found)
+        index.write(RESULTS)

@@ -1,0 +1,20 @@
+"""Make a run's page, plots and headline numbers, and the index of all runs anew.
+
+In:  all tables of the run
+Out: `page` (self-contained HTML), `plots` (SVG), `summary` (JSON); beside them `results/index.html`
+"""
+
+from pathlib import Path
+
+from charmer.pipeline.job import job
+from charmer.pipeline.plan import RESULTS
+from charmer.report import index, page
+from snakemake.script import snakemake
+
+with job(snakemake):
+    page.write(
+        run=Path(snakemake.output.summary).parent,
+        inputs={name: Path(path) for name, path in snakemake.input.items()},
+        settings=snakemake.params.job["settings"],
+    )
+    index.write(RESULTS)

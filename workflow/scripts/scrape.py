@@ -1,0 +1,21 @@
+"""Scrape one source.
+
+In:  the files that the source's globs select
+Out: `shards` (Parquet, a row a file), `refused` (a row a file that could not be taken, with the reason)
+"""
+
+from pathlib import Path
+
+from charmer.corpus.scrape import scrape
+from charmer.pipeline.job import job
+from snakemake.script import snakemake
+
+with job(snakemake):
+    settings = snakemake.params.job["settings"]
+    scrape(
+        source=settings["source"],
+        settings=settings["scrape"],
+        shards=Path(snakemake.output.shards),
+        refused=Path(snakemake.output.refused),
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,8 @@
+"""Print what the present configuration's run amounts to."""
+
+from charmer.pipeline.job import job
+from charmer.report.summary import text
+from snakemake.script import snakemake
+
+with job(snakemake):
+    print("\n" + text(snakemake.params.run), flush=True)

@@ -1,0 +1,19 @@
+"""Make the vocabulary from the training shards.
+
+In:  `train` shards
+Out: `tokenizer` (JSON) and `statistics` (bytes per token, most frequent and longest entries)
+"""
+
+from pathlib import Path
+
+from charmer.pipeline.job import job
+from charmer.tokens.vocabulary import build
+from snakemake.script import snakemake
+
+with job(snakemake):
+    build(
+        train=Path(snakemake.input.train),
+        settings=snakemake.params.job["settings"]["vocab"],
+        out=Path(snakemake.output.tokenizer),
+        statistics=Path(snakemake.output.statistics),
+    )
