@@ -1,0 +1,1 @@
+"""Text as integers: vocabularies, encoding, packing, and the windows that training reads."""
