@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from charmer.common import files
 from charmer.common.progress import Progress
-from charmer.tokens import shards
+from charmer.tokens.shards import batches, count
 from charmer.tokens.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ COLUMNS = {
 }
 
 
-def encode(shards_folder: Path, tokenizer: Path, tokens: Path, documents: Path, threads: int = 1) -> None:
+def encode(shards: Path, tokenizer: Path, tokens: Path, documents: Path, threads: int = 1) -> None:
     """Encode every document of a folder of shards.
 
     Writes `tokens`, a flat .npy of the smallest unsigned type that holds the vocabulary, and `documents`, a Parquet
@@ -54,18 +54,18 @@ def encode(shards_folder: Path, tokenizer: Path, tokens: Path, documents: Path, 
     dtype = np.min_scalar_type(vocabulary.vocab_size - 1)
     metadata = {"tokenizer": vocabulary.digest, "vocab_size": str(vocabulary.vocab_size), "eof": str(vocabulary.eof)}
     schema = pa.schema(list(COLUMNS.items()), metadata=metadata)
-    total, _ = shards.count(shards_folder)
+    total = count(shards)
     with (
         files.replacing(tokens) as array_path,
         files.replacing(documents) as table_path,
-        open(array_path, "wb") as array,
+        array_path.open("wb") as array,
         pq.ParquetWriter(table_path, schema, compression="zstd", write_page_checksum=True) as table,
-        Progress(f"encode {shards_folder.name}", total=total, unit="file") as progress,
+        Progress(f"encode {shards.name}", total=total, unit="file") as progress,
     ):
         _header(array, dtype, 0)
         array.write(np.array([vocabulary.eof], dtype).tobytes())
         length = 1
-        for rows, ids, counts in _encoded(shards_folder, vocabulary, dtype, threads):
+        for rows, ids, counts in _encoded(shards, vocabulary, dtype, threads):
             array.write(ids.data)
             starts = length + np.concatenate([[0], np.cumsum(counts + 1)[:-1]])
             sizes = [len(text.encode()) for text in rows.column("text").to_pylist()]
@@ -98,7 +98,7 @@ def _encoded(
 
     waiting: deque[Future[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for rows in shards.batches(folder, ["text", "source", "package", "path"]):
+        for rows in batches(folder, ["text", "source", "package", "path"]):
             waiting.append(pool.submit(work, rows))
             if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
