@@ -1,0 +1,171 @@
+"""Bits per byte on packages that training never saw: the loss that is compared between models.
+
+Notable here:
+- The unit is the text's: summed negative log2-likelihood over its UTF-8 bytes, the same for characters, bytes and BPE.
+- `xz -9` and `zstd -19` are asked about the same files one by one, so that the number means something.
+- A token's bits are counted once in each breakdown (by package, by kind, by place in the context), so the parts of a
+  breakdown, weighted by their bytes, add up to the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from charmer.common.progress import Progress
+from charmer.evaluation.support import heldout, kinds, subject
+from charmer.evaluation.support.compressors import COMPRESSORS
+from charmer.evaluation.support.statistics import bootstrap_ratio
+from charmer.evaluation.support.table import Row, table
+from charmer.inference.score import bits_per_token, windows_of
+
+NEEDS = ("test_tokens", "test_documents")
+METRIC, UNIT = "bits_per_byte", "bits/byte"
+EXCERPT_BYTES = 1200
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One document and what the model needs for each of its tokens.
+
+    Attributes:
+        text: the document's bytes.
+        bits: float64[tokens].
+        lengths: int64[tokens], bytes of each token.
+        seen: int64[tokens], how many tokens the model had before each.
+    """
+
+    package: str
+    path: str
+    text: bytes
+    bits: np.ndarray
+    lengths: np.ndarray
+    seen: np.ndarray
+
+
+def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
+    """Slices: "overall", "baseline=…", "package=…", "kind=…", "position=…", and one "excerpt".
+
+    Args:
+        model: the model's folder.
+        data: `test_tokens` and `test_documents`, the test split under the model's vocabulary.
+        settings: max_mb of text that is scored.
+        threads: of the CPU.
+
+    The detail of a part holds its bytes and, for packages, what the compressors need for it. The detail of "excerpt"
+    holds the beginning of a typical document as [text, bits] pairs.
+
+    Raises:
+        Failure: the test split holds no text.
+    """
+    network, tokenizer = subject.load(model, threads)
+    documents = heldout.documents(
+        data["test_tokens"], data["test_documents"], tokenizer, max_bytes=settings["max_mb"] * 1e6
+    )
+    tokens = [document.tokens for document in documents]
+    with Progress("bits per byte", sum(map(len, tokens)), "token") as progress:
+        bits = bits_per_token(network, tokens, tokenizer.eof, progress=progress.advance)
+    scored = [
+        Scored(
+            document.package,
+            document.path,
+            tokenizer.decode_bytes(document.tokens),
+            document_bits.astype(np.float64),
+            tokenizer.byte_lengths[document.tokens],
+            seen(len(document.tokens), network.config.context_length),
+        )
+        for document, document_bits in zip(documents, bits, strict=True)
+    ]
+    return table(METRIC, rows(scored, network.config.context_length))
+
+
+def rows(scored: Sequence[Scored], context_length: int) -> Iterator[Row]:
+    """The table's rows for documents that are scored."""
+    bits = np.array([document.bits.sum() for document in scored])
+    size = np.array([len(document.text) for document in scored])
+    packages = np.array([document.package for document in scored])
+    packed = {
+        name: np.array([8 * compress(document.text) for document in scored]) for name, compress in COMPRESSORS.items()
+    }
+    yield _ratio("overall", bits, size)
+    for name, compressed in packed.items():
+        yield _ratio(f"baseline={name}", compressed, size)
+    for package in sorted(set(packages)):
+        of = packages == package
+        beside = {name: float(compressed[of].sum() / size[of].sum()) for name, compressed in packed.items()}
+        yield _ratio(f"package={package}", bits[of], size[of], beside)
+    yield from _by_kind(scored)
+    yield from _by_position(scored, context_length)
+    yield _excerpt(scored)
+
+
+def seen(count: int, context_length: int) -> np.ndarray:
+    """How many of a document's tokens the model had before each of its `count` tokens: int64[count]."""
+    before = np.zeros(count, dtype=np.int64)
+    for start, stop, counted in windows_of(count, context_length):
+        before[counted:stop] = np.arange(counted, stop) - start
+    return before
+
+
+def _by_kind(scored: Sequence[Scored]) -> Iterator[Row]:
+    shape = (len(scored), len(kinds.KINDS))
+    bits, size = np.zeros(shape), np.zeros(shape)
+    for number, document in enumerate(scored):
+        of_bytes = kinds.byte_kinds(document.text.decode("utf-8"))
+        of_tokens = kinds.token_kinds(of_bytes, document.lengths)
+        bits[number] = np.bincount(of_tokens, document.bits, minlength=shape[1])
+        size[number] = np.bincount(of_tokens, document.lengths, minlength=shape[1])
+    for kind, name in enumerate(kinds.KINDS):
+        if size[:, kind].any():
+            parts = {"share of bits": float(bits[:, kind].sum() / bits.sum())}
+            parts["share of bytes"] = float(size[:, kind].sum() / size.sum())
+            yield _ratio(f"kind={name}", bits[:, kind], size[:, kind], parts)
+
+
+def _by_position(scored: Sequence[Scored], context_length: int) -> Iterator[Row]:
+    """Places double in width: 0, 1, 2-3, 4-7 … tokens seen before."""
+    edges = [0, *(1 << power for power in range(context_length.bit_length()) if 1 << power < context_length)]
+    shape = (len(scored), len(edges))
+    bits, size = np.zeros(shape), np.zeros(shape)
+    for number, document in enumerate(scored):
+        bucket = np.searchsorted(edges, document.seen, side="right") - 1
+        bits[number] = np.bincount(bucket, document.bits, minlength=shape[1])
+        size[number] = np.bincount(bucket, document.lengths, minlength=shape[1])
+    for place, (first, beyond) in enumerate(zip(edges, [*edges[1:], context_length], strict=True)):
+        if size[:, place].any():
+            name = f"position={first}" if beyond - first == 1 else f"position={first}-{beyond - 1}"
+            yield _ratio(name, bits[:, place], size[:, place], {"first": first, "last": beyond - 1})
+
+
+def _ratio(name: str, bits: np.ndarray, size: np.ndarray, more: dict[str, float] | None = None) -> Row:
+    cases = int(np.count_nonzero(size))
+    detail = {"bytes": int(size.sum()), **(more or {})}
+    return Row(name, bits.sum() / max(size.sum(), 1), bootstrap_ratio(bits, size), cases, UNIT, detail)
+
+
+def _excerpt(scored: Sequence[Scored]) -> Row:
+    """The beginning of the long enough document whose bits per byte are nearest to the median: neither luck nor not."""
+    long_enough = [document for document in scored if len(document.text) >= EXCERPT_BYTES] or list(scored)
+    ratios = [document.bits.sum() / max(len(document.text), 1) for document in long_enough]
+    chosen = long_enough[int(np.argmin(np.abs(np.array(ratios) - np.median(ratios))))]
+    ends = np.cumsum(chosen.lengths)
+    pieces: list[tuple[str, float]] = []
+    start, pending = 0, 0.0
+    for token, end in enumerate(ends):
+        pending += float(chosen.bits[token])
+        try:
+            text = chosen.text[start:end].decode("utf-8")
+        except UnicodeDecodeError:
+            continue  # the token ends inside a character; it is shown with the next one
+        pieces.append((text, round(pending, 2)))
+        start, pending = end, 0.0
+        if end >= EXCERPT_BYTES:
+            break
+    shown, used = sum(len(text.encode()) for text, _ in pieces), sum(bits for _, bits in pieces)
+    detail = {"package": chosen.package, "path": chosen.path, "pieces": pieces}
+    return Row("excerpt", used / max(shown, 1), None, 1, UNIT, detail)

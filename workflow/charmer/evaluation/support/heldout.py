@@ -1,0 +1,65 @@
+"""Held-out documents, drawn the same way for every model.
+
+Which documents are measured depends on their names alone, never on the vocabulary or on the order in which they
+were written, so that two models are compared on the same text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from charmer.common import files
+from charmer.common.failure import Failure
+from charmer.tokens.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Document:
+    """One held-out file.
+
+    Attributes:
+        package, path: where it comes from.
+        tokens: int64[tokens], without the end-of-file token.
+    """
+
+    package: str
+    path: str
+    tokens: np.ndarray
+
+
+def order(source: str, package: str, path: str) -> bytes:
+    """The place of a document in the fixed pseudo-random order of held-out documents."""
+    return hashlib.sha256("\0".join((source, package, path)).encode()).digest()
+
+
+def documents(tokens: Path, table: Path, tokenizer: Tokenizer, max_bytes: float) -> list[Document]:
+    """A fixed random choice of held-out documents of `max_bytes` of text in all.
+
+    Args:
+        tokens: the split's flat token array.
+        table: the split's documents: start, tokens, bytes, source, package, path.
+
+    Raises:
+        Failure: the split holds no text.
+    """
+    columns = ["start", "tokens", "bytes", "source", "package", "path"]
+    rows = files.read_table(table, columns).to_pylist()
+    rows = [row for row in rows if row["bytes"] > 0]
+    if not rows:
+        raise Failure(f"{table}: holds no text to measure on; add sources, or raise curate.test_share")
+    rows.sort(key=lambda row: order(row["source"], row["package"], row["path"]))
+    flat = files.open_array(tokens)
+    chosen: list[Document] = []
+    size = 0
+    for row in rows:
+        if chosen and size + row["bytes"] > max_bytes:
+            continue  # a smaller document further on may still fit
+        ids = np.asarray(flat[row["start"] : row["start"] + row["tokens"]], dtype=np.int64)
+        ids = ids[:-1] if len(ids) and ids[-1] == tokenizer.eof else ids
+        chosen.append(Document(row["package"], row["path"], ids))
+        size += row["bytes"]
+    return chosen

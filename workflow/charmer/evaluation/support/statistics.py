@@ -1,0 +1,56 @@
+"""Intervals for what is measured: Wilson's for shares, the bootstrap over documents for ratios of sums.
+
+Both are 95% intervals unless told otherwise. The bootstrap resamples whole documents, because tokens of one
+document are far from independent, and draws from a fixed seed, because the same model must give the same table.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+Interval = tuple[float, float]
+CELLS = 4_000_000  # of the matrix of weights that one step of the bootstrap holds
+
+
+def wilson(successes: int, cases: int, confidence: float = 0.95) -> Interval | None:
+    """The score interval of a share (Wilson 1927): honest for few cases and for shares near 0 and 1.
+
+    Returns None where there is no case to judge by.
+    """
+    if cases == 0:
+        return None
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    share = successes / cases
+    center = (share + z * z / (2 * cases)) / (1 + z * z / cases)
+    margin = z / (1 + z * z / cases) * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases))
+    # At 0 and at 1 the bound is the share itself, and rounding must not put it beyond.
+    return min(share, max(0.0, center - margin)), max(share, min(1.0, center + margin))
+
+
+def bootstrap_ratio(
+    numerators: np.ndarray, denominators: np.ndarray, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> Interval | None:
+    """The percentile interval (Efron 1979) of sum(numerators) / sum(denominators).
+
+    Args:
+        numerators, denominators: [documents], such as the bits and the bytes of each document.
+
+    Returns None where fewer than two documents, or none with a denominator, leave nothing to resample.
+    """
+    numerators, denominators = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
+    count = len(numerators)
+    if count < 2 or not denominators.any():
+        return None
+    generator = np.random.default_rng(seed)
+    ratios = []
+    step = max(1, CELLS // count)
+    for first in range(0, resamples, step):
+        weights = generator.multinomial(count, np.full(count, 1 / count), size=min(step, resamples - first))
+        sums = weights @ denominators
+        ratios.append((weights @ numerators)[sums > 0] / sums[sums > 0])
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(np.concatenate(ratios), [tail, 1 - tail])
+    return float(low), float(high)
