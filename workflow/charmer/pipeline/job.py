@@ -66,7 +66,9 @@ def _write_log_to(log: Path) -> None:
     screen = logging.StreamHandler()
     screen.setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)
     handlers.append(screen)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers, force=True
+    )
     logging.captureWarnings(True)
 
 

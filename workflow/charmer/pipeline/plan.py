@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Variant:
 
     stage: str
     name: str
-    settings: Settings
+    settings: Settings = field(compare=False)  # the name holds its digest
 
     @property
     def folder(self) -> Path:

@@ -1,0 +1,73 @@
+"""The plan: folders named by exactly the settings that a stage and its ancestors depend on."""
+
+from pathlib import Path
+
+import pytest
+
+from charmer.pipeline.plan import Plan, digest, ordered, own_sources
+from charmer.pipeline.settings import merged, read, resolve
+
+CONFIG = Path(__file__).parents[2] / "config"
+STAGES = ("sources", "corpus", "vocab", "windows", "model", "metrics", "run")
+
+
+def plan(**override) -> Plan:
+    return Plan.of(resolve(merged(read(CONFIG / "config.yaml"), override)))
+
+
+@pytest.mark.parametrize(
+    ("override", "moved"),
+    [
+        ({}, set()),
+        ({"name": "other"}, {"run"}),
+        ({"evaluate": {"bits_per_byte": {"max_mb": 0.123}}}, {"metrics", "run"}),
+        ({"train": {"learning_rate": 0.5}}, {"model", "metrics", "run"}),
+        ({"model": {"layers": 2}}, {"model", "metrics", "run"}),
+        ({"pack": {"dataset_mb": 1}}, {"windows", "model", "metrics", "run"}),
+        ({"vocab": {"size": 1024}}, {"vocab", "windows", "model", "metrics", "run"}),
+        ({"curate": {"max_line_length": 99}}, {"corpus", "vocab", "windows", "model", "metrics", "run"}),
+        ({"code": ["src"]}, {"sources", "corpus", "vocab", "windows", "model", "metrics", "run"}),
+        ({"scrape": {"notebooks": True}}, set(STAGES)),
+    ],
+    ids=str,
+)
+def test_a_changed_knob_moves_its_stage_and_those_after_it(override, moved):
+    before, after = plan(), plan(**override)
+    assert {stage for stage in STAGES if getattr(before, stage) != getattr(after, stage)} == moved
+
+
+def test_one_metrics_knob_leaves_the_other_metric_where_it_is():
+    before, after = plan(), plan(evaluate={"bits_per_byte": {"max_mb": 0.123}})
+    kept = set(before.metrics) & set(after.metrics)
+    assert {next(iter(metric.settings["evaluate"])) for metric in kept} == {
+        metric for metric in before.run.settings["evaluate"] if metric != "bits_per_byte"
+    }
+
+
+def test_one_more_source_leaves_the_others_where_they_are():
+    before, after = plan(), plan(code=["src"])
+    assert set(before.sources) < set(after.sources)
+    assert len(after.sources) == len(before.sources) + 1
+
+
+def test_two_swapped_values_name_two_folders():
+    wide, tall = plan(model={"layers": 4, "heads": 8}), plan(model={"layers": 8, "heads": 4})
+    assert wide.model.name != tall.model.name
+
+
+def test_the_size_of_a_bpe_vocabulary_does_not_name_a_vocabulary_of_characters():
+    one, other = plan(vocab={"kind": "char", "size": 512}), plan(vocab={"kind": "char", "size": 4096})
+    assert one.vocab.folder == other.vocab.folder
+
+
+def test_own_directories_of_one_name_stay_apart():
+    names = [source["name"] for source in own_sources(["a/src", "b/src", "a/src", "/"])]
+    assert names[0] == "own-src"
+    assert names[1].startswith("own-src-")
+    assert len(set(names)) == len(names) == 3
+
+
+def test_the_text_of_a_mapping_does_not_depend_on_the_order_of_its_keys():
+    assert repr(ordered({"b": [{"d": 1, "c": 2}], "a": 0})) == repr({"a": 0, "b": [{"c": 2, "d": 1}]})
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert digest({"a": 1, "b": 2}) != digest({"a": 2, "b": 1})

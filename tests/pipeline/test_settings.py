@@ -1,0 +1,118 @@
+"""Settings: what a person types is brought to the schema's types, checked at once, and answered by name."""
+
+from pathlib import Path
+
+import pytest
+
+from charmer.common.failure import Failure
+from charmer.pipeline.plan import Plan
+from charmer.pipeline.settings import knobs, merged, read, resolve
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+def config(**override):
+    return merged(read(CONFIG / "config.yaml"), override)
+
+
+def complaint(**override) -> str:
+    with pytest.raises(Failure) as caught:
+        resolve(config(**override))
+    return str(caught.value)
+
+
+def test_strings_from_the_command_line_name_the_same_folder_as_numbers_from_a_file():
+    from_file = resolve(config(train={"learning_rate": 0.01, "seed": 3}, pack={"dataset_mb": 20}))
+    from_strings = resolve(config(train={"learning_rate": "1e-2", "seed": "3"}, pack={"dataset_mb": "20"}))
+    assert from_strings == from_file
+    assert Plan.of(from_strings).run.name == Plan.of(from_file).run.name
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("8 minutes", "8 minutes"),
+        ("8.0 minutes", "8 minutes"),
+        ("1 minute", "1 minutes"),
+        ("50M tokens", "50000000 tokens"),
+        ("2k steps", "2000 steps"),
+    ],
+)
+def test_budgets_have_one_spelling(typed, meant):
+    assert resolve(config(train={"budget": typed}))["train"]["budget"] == meant
+
+
+@pytest.mark.parametrize(
+    "code", [["src"], "src", "[src]", "['src']", ["src/"], ["./src"], ["src/../src"]]
+)
+def test_a_persons_own_code_is_one_line_however_it_is_written(code):
+    assert resolve(config(code=code))["code"] == ["src"]
+
+
+def test_a_preset_replaces_the_list_of_sources():
+    settings = resolve(config(sources=[{"name": "mine", "kind": "directory", "path": "src"}]))
+    assert [source["name"] for source in settings["sources"]] == ["mine"]
+
+
+def test_a_wrong_value_is_answered_with_knob_value_and_what_is_allowed():
+    message = complaint(vocab={"kind": "words"})
+    assert "vocab.kind: 'words' is not allowed" in message
+    assert "char, byte, bpe" in message
+
+
+def test_an_unknown_knob_is_answered_with_the_nearest_one():
+    assert "train.learning_rat: there is no such knob; did you mean train.learning_rate?" in complaint(
+        train={"learning_rat": 0.1}
+    )
+    assert "context_length: there is no such knob; did you mean pack.context_length?" in complaint(context_length=64)
+    assert "xyzzy: there is no such knob; config/README.md lists every knob" in complaint(xyzzy=1)
+
+
+def test_all_complaints_come_at_once():
+    message = complaint(vocab={"size": 100}, train={"clip": 0, "colour": "red"})
+    assert "vocab.size: 100" in message
+    assert "train.clip: 0.0" in message
+    assert "train.colour" in message
+
+
+@pytest.mark.parametrize(
+    ("override", "knob", "allowed"),
+    [
+        ({"model": {"width": 250, "heads": 4}}, "model.width: 250", "a multiple of 4"),
+        ({"model": {"width": 12, "heads": 4, "kv_heads": 2}}, "heads of size 3", "an even size"),
+        ({"model": {"heads": 4, "kv_heads": 3}}, "model.kv_heads: 3", "1, 2, 4"),
+        ({"pack": {"context_length": 500}, "train": {"batch_tokens": 8192}}, "pack.context_length: 500", "8000"),
+        ({"curate": {"val_share": 0.5, "test_share": 0.5}}, "curate.val_share: 0.5", "a sum below 1"),
+        ({"sources": [], "code": []}, "sources: is empty", "at least one source"),
+        ({"sources": [{"name": "x", "kind": "directory"}]}, "'x' is of kind directory", "needs path"),
+        ({"sources": [{"name": "x", "kind": "stdlib"}] * 2}, "'x' stands twice", "a name of its own"),
+    ],
+)
+def test_a_bad_ratio_is_refused_before_any_job_starts(override, knob, allowed):
+    message = complaint(**override)
+    assert knob in message
+    assert allowed in message
+
+
+@pytest.mark.parametrize("preset", sorted((CONFIG / "presets").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_preset_is_valid_and_bears_its_own_name(preset):
+    assert resolve(merged(read(CONFIG / "config.yaml"), read(preset)))["name"] == preset.stem
+
+
+def test_every_knob_has_one_comment_line_and_stands_in_the_readme():
+    text = (CONFIG / "config.yaml").read_text(encoding="utf-8")
+    readme = (CONFIG / "README.md").read_text(encoding="utf-8")
+    for knob in knobs():
+        last = knob.rpartition(".")[2]
+        lines = [line for line in text.splitlines() if line.strip().startswith((f"{last}:", f"- {last}:"))]
+        assert lines, f"config.yaml lacks {knob}"
+        assert f"`{last}`" in readme, f"config/README.md lacks {knob}"
+        if knob != "sources":
+            assert any("#" in line or line.rstrip().endswith(":") for line in lines), f"{knob} has no comment"
+
+
+def test_a_configuration_file_that_is_no_yaml_is_named(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("train: {learning_rate: ")
+    with pytest.raises(Failure, match="broken.yaml: is not valid YAML"):
+        read(path)

@@ -1,0 +1,115 @@
+"""Failure: a reason that names file or knob, nothing half-written, and a plain call that goes on."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import time
+
+import pandas
+import pytest
+from conftest import Project, kill_group, wait_for
+
+
+def last_lines(result) -> str:
+    return "\n".join((result.stdout + result.stderr).strip().splitlines()[-4:])
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ({"model": "{width: 63}"}, ["model.width: 63", "a multiple of 2"]),
+        ({"train": "{learning_rat: 1}"}, ["train.learning_rat", "did you mean train.learning_rate?"]),
+        ({"vocab": "{kind: words}"}, ["vocab.kind: 'words'", "char, byte, bpe"]),
+        ({"code": "[no/such/place]"}, ["no/such/place"]),
+    ],
+    ids=str,
+)
+def test_a_wrong_knob_is_refused_by_name_before_any_job_starts(fresh: Project, config, named):
+    result = fresh.snakemake(config=config)
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    for text in named:
+        assert text in last_lines(result)
+    assert not (fresh.folder / "results").exists()
+
+
+def test_an_empty_source_and_a_corpus_too_small_end_in_one_line_and_lose_nothing(fresh: Project):
+    (fresh.folder / "empty").mkdir()
+    result = fresh.snakemake(config={"sources": "[{name: none, kind: directory, path: empty}]"})
+    assert result.returncode != 0
+    assert "error: " in last_lines(result)
+    assert "none" in last_lines(result)
+
+    tiny = fresh.folder / "tiny"
+    tiny.mkdir()
+    for number in range(6):
+        (tiny / f"m{number}.py").write_text(f"x{number} = {number}\n")
+    config = {"sources": "[{name: tiny, kind: directory, path: tiny, own: true}]", "vocab": "{kind: byte}"}
+    result = fresh.snakemake(config=config)
+    assert result.returncode != 0
+    assert "error: " in last_lines(result)
+    assert "Traceback" not in result.stdout + result.stderr
+    assert list(fresh.folder.glob("results/sources/tiny-*/settings.json")), "what was done before the error stays"
+
+
+def test_a_job_that_dies_leaves_no_half_written_output(finished: Project, tmp_path):
+    project = Project(tmp_path / "copy", finished.config)
+    shutil.copytree(finished.folder, project.folder)
+    (tokens,) = project.folder.glob("results/tokens/*/train.npy")
+    tokens.write_bytes(tokens.read_bytes()[:-50])
+    result = project.snakemake(config={"train": "{seed: 5}"})
+    assert result.returncode != 0
+    assert "train.npy" in last_lines(result)
+    fresh_models = [path for path in project.folder.glob("results/models/*/*") if path.stat().st_mtime > tokens.stat().st_mtime]
+    assert [path.name for path in fresh_models if path.suffix != ".log"] == []
+
+
+LONG = {"train": "{budget: 100000 steps, checkpoint_seconds: 1}", "evaluate": "{metrics: [bits_per_byte]}"}
+SHORT = {"train": "{budget: 400 steps, checkpoint_seconds: 1}", "evaluate": "{metrics: [bits_per_byte]}"}
+
+
+def training(project: Project) -> bool:
+    logs = list(project.folder.glob("results/models/*/train.log"))
+    return any(re.search(r"loss", log.read_text(encoding="utf-8")) for log in logs)
+
+
+def test_ctrl_c_stops_within_seconds_without_a_traceback_and_the_next_call_goes_on(fresh: Project):
+    process = fresh.start(config=LONG)
+    wait_for(lambda: training(fresh))
+    kill_group(process, signal.SIGINT)
+    started = time.monotonic()
+    output, _ = process.communicate(timeout=30)
+    assert time.monotonic() - started < 8
+    assert process.returncode != 0
+    assert "Traceback" not in output
+    assert fresh.scheduled(config=LONG) == {"train": 1, "evaluate": 1, "report": 1}
+
+
+def test_after_a_kill_of_the_whole_group_a_plain_call_goes_on_from_the_checkpoint(fresh: Project):
+    process = fresh.start(config=SHORT)
+    wait_for(lambda: list(fresh.folder.glob("results/checkpoints/*/*.safetensors")) != [])
+    kill_group(process, signal.SIGKILL)
+    process.communicate()
+    result = fresh.snakemake(config=SHORT)
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    assert "removed the lock of a Snakemake that is gone" in output
+    (metrics,) = fresh.folder.glob("results/models/*/metrics.parquet")
+    assert list(pandas.read_parquet(metrics)["step"]) == list(range(1, 401)), "each step stands there once"
+    (log,) = fresh.folder.glob("results/models/*/train.log")
+    assert re.search(r"resum|going on|continu", log.read_text(encoding="utf-8"), re.IGNORECASE)
+
+
+def test_a_living_snakemake_is_respected_and_named(fresh: Project):
+    process = fresh.start(config=LONG)
+    try:
+        wait_for(lambda: training(fresh))
+        second = fresh.snakemake(config=LONG)
+        assert second.returncode != 0
+        assert f"another Snakemake is at work in this folder: process {process.pid}" in second.stdout + second.stderr
+        assert process.poll() is None
+    finally:
+        kill_group(process, signal.SIGKILL)
+        process.communicate()
