@@ -1,0 +1,74 @@
+"""A corpus of a few short functions, encoded byte by byte and packed into windows of 32 tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import torch
+from charmer.common.files import write_table
+from charmer.tokens.encode import encode
+from charmer.tokens.pack import pack
+from charmer.tokens.tokenizer import Tokenizer
+
+SETTINGS = {
+    "pack": {"context_length": 32, "dataset_mb": 1.0, "overlap": 0.0, "align": 0.0},
+    "model": {"layers": 2, "width": 16, "heads": 2, "kv_heads": 1, "hidden": 32},
+    "train": {
+        "seed": 1,
+        "budget": "12 steps",
+        "batch_tokens": 128,
+        "optimizer": "muon",
+        "learning_rate": 0.02,
+        "weight_decay": 0.1,
+        "schedule": "wsd",
+        "warmup": 0.1,
+        "decay": 0.4,
+        "clip": 1.0,
+        "precision": "float32",
+        "device": "cpu",
+        "evaluations": 3,
+        "held_out_mb": 0.001,
+        "checkpoint_seconds": 0,
+        "log_seconds": 30,
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+def make_data(folder: Path, documents: int = 40) -> dict[str, Path]:
+    """Write the corpus; gives the paths that `train` takes."""
+    tokenizer = folder / "tokenizer.json"
+    Tokenizer.bytewise().save(tokenizer)
+    data = {"tokenizer": tokenizer}
+    for split, first in (("train", 0), ("val", 1000)):
+        texts = [f"def f{n}(x):\n    return x + {n}\n" for n in range(first, first + documents)]
+        rows = {"text": texts, "source": ["s"] * documents, "package": ["p"] * documents, "path": texts}
+        write_table(folder / split / "shard-00000.parquet", pa.table(rows))
+        for name in ("tokens", "documents", "windows"):
+            data[f"{split}_{name}"] = folder / f"{split}-{name}"
+        encode(folder / split, tokenizer, data[f"{split}_tokens"], data[f"{split}_documents"])
+        pack(
+            data[f"{split}_tokens"],
+            data[f"{split}_documents"],
+            SETTINGS["pack"],
+            split,
+            data[f"{split}_windows"],
+            folder / f"{split}.json",
+        )
+    return data
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, Path]:
+    return make_data(tmp_path / "data")
+
+
+def with_knobs(**knobs):
+    """The settings with other values of `train` knobs."""
+    return SETTINGS | {"train": SETTINGS["train"] | knobs}

@@ -1,0 +1,48 @@
+"""Windows in training order, the next batch on its way while the last one is computed.
+
+Notable here: the order is a function of the seed and the epoch, and the position in it one number, so a run goes on
+from a checkpoint with exactly the batches that it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from charmer.tokens.windows import Batch, Windows
+
+
+class Batches:
+    """Endless batches of `size` windows, from window number `position` of the endless order on.
+
+    Each epoch has an order of its own; a batch may begin in one and end in the next.
+    """
+
+    def __init__(self, windows: Windows, size: int, seed: int, position: int = 0) -> None:
+        self.windows, self.size, self.seed, self.position = windows, size, seed, position
+        self._epoch, self._order = -1, np.zeros(0, np.int64)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+        self._next: Future[Batch] = self._worker.submit(self._read, position)
+
+    def __iter__(self) -> Iterator[Batch]:
+        while True:
+            batch = self._next.result()
+            self.position += self.size
+            self._next = self._worker.submit(self._read, self.position)
+            yield batch
+
+    def close(self) -> None:
+        """Stop reading ahead."""
+        self._worker.shutdown(cancel_futures=True)
+
+    def _read(self, position: int) -> Batch:
+        epochs, places = np.divmod(np.arange(position, position + self.size), len(self.windows))
+        parts = [self._permutation(epoch)[places[epochs == epoch]] for epoch in np.unique(epochs)]
+        return self.windows.batch(np.concatenate(parts))
+
+    def _permutation(self, epoch: int) -> np.ndarray:
+        if self._epoch != epoch:
+            self._epoch, self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.windows))
+        return self._order
