@@ -35,27 +35,27 @@ report: "workflow/report/workflow.rst"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         f"{PLAN.run.folder}/report/index.html",
+    localrule: True
 
 
 rule corpus:
-    localrule: True
     input:
         f"{PLAN.corpus.folder}/counts.json",
+    localrule: True
 
 
 rule model:
-    localrule: True
     input:
         f"{PLAN.model.folder}/model.safetensors",
+    localrule: True
 
 
 rule evaluation:
-    localrule: True
     input:
         [f"{metric.folder}/table.parquet" for metric in PLAN.metrics],
+    localrule: True
 
 
 onstart:

@@ -1,6 +1,5 @@
 # What the rules share: the checked configuration, the variants that it asks for, and the mapping each job is given.
 
-import ast
 import atexit
 import os
 import re
@@ -18,12 +17,17 @@ from charmer.corpus.sources import digest as source_digest
 from charmer.pipeline.alive import announce
 from charmer.pipeline.fingerprint import fingerprint
 from charmer.pipeline.job import forget_reasons, reasons
+from charmer.pipeline.paths import (
+    SPLITS,
+    metric_files,
+    report_files,
+    training_files,
+)
 from charmer.pipeline.plan import Plan, ordered
 from charmer.pipeline.settings import resolve
 from snakemake.exceptions import WorkflowError
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-SPLITS = ("train", "val", "test")
 
 if workflow.is_main_process:
     for line in announce(Path(".snakemake")):
@@ -60,26 +64,18 @@ def job(stage, name, script, *modules, **more):
     a mapping: the settings of the stage and its ancestors, a fingerprint of the code that it runs, and `more`.
     """
     code = fingerprint(SCRIPTS / script, *modules)
-    return ordered(
-        {"settings": VARIANTS[stage][name].settings, "code": code, **more}
-    )
+    return ordered({"settings": VARIANTS[stage][name].settings, "code": code, **more})
 
 
 def plan_of(stage, name):
     """The first plan that holds a variant: a job's inputs are the variants of that plan's earlier stages."""
-    return next(
-        plan for plan in PLANS if VARIANTS[stage][name] in plan.variants()
-    )
+    return next(plan for plan in PLANS if VARIANTS[stage][name] in plan.variants())
 
 
-def token_files(plan, *splits):
-    """Token arrays and document tables of `splits`, by the names that the library uses."""
-    folder = f"results/tokens/{plan.vocab.name}"
-    files = {}
-    for split in splits:
-        files[f"{split}_tokens"] = f"{folder}/{split}.npy"
-        files[f"{split}_documents"] = f"{folder}/{split}.parquet"
-    return files
+def metric_name(variant):
+    """The metric that a variant of the evaluation measures."""
+    (name,) = VARIANTS["metrics"][variant].settings["evaluate"]
+    return name
 
 
 def print_summary():

@@ -12,16 +12,12 @@ rule curate:
             for source in plan_of("corpus", wildcards.corpus).sources
         ],
     output:
-        **{
-            split: directory(f"results/corpus/{{corpus}}/{split}") for split in SPLITS
-        },
+        **{split: directory(f"results/corpus/{{corpus}}/{split}") for split in SPLITS},
         ledger="results/corpus/{corpus}/ledger.parquet",
         packages="results/corpus/{corpus}/packages.parquet",
         card="results/corpus/{corpus}/card.json",
         counts="results/corpus/{corpus}/counts.json",
         settings="results/corpus/{corpus}/settings.json",
-    params:
-        job=lambda wildcards: job("corpus", wildcards.corpus, "curate.py"),
     log:
         "results/corpus/{corpus}/curate.log",
     benchmark:
@@ -29,5 +25,7 @@ rule curate:
     threads: workflow.cores or 1
     resources:
         mem_mb=2000,
+    params:
+        job=lambda wildcards: job("corpus", wildcards.corpus, "curate.py"),
     script:
         "../scripts/curate.py"

@@ -9,8 +9,6 @@ rule encode:
         tokens="results/tokens/{vocab}/{split}.npy",
         documents="results/tokens/{vocab}/{split}.parquet",
         settings="results/tokens/{vocab}/{split}.settings.json",
-    params:
-        job=lambda wildcards: job("vocab", wildcards.vocab, "encode.py"),
     log:
         "results/tokens/{vocab}/{split}.log",
     benchmark:
@@ -18,5 +16,7 @@ rule encode:
     threads: workflow.cores or 1
     resources:
         mem_mb=2000,
+    params:
+        job=lambda wildcards: job("vocab", wildcards.vocab, "encode.py"),
     script:
         "../scripts/encode.py"

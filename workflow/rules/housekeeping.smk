@@ -2,24 +2,24 @@
 
 
 rule leftovers:
+    log:
+        "results/leftovers.log",
     localrule: True
     params:
         plans=PLANS,
         config=Path(workflow.basedir) / "config",
-        remove=False,
-    log:
-        "results/leftovers.log",
+        delete=False,
     script:
         "../scripts/leftovers.py"
 
 
 rule remove_leftovers:
+    log:
+        "results/leftovers.log",
     localrule: True
     params:
         plans=PLANS,
         config=Path(workflow.basedir) / "config",
-        remove=True,
-    log:
-        "results/leftovers.log",
+        delete=True,
     script:
         "../scripts/leftovers.py"

@@ -13,13 +13,13 @@ rule pack:
         windows="results/windows/{windows}/{split}.npy",
         summary="results/windows/{windows}/{split}.json",
         settings="results/windows/{windows}/{split}.settings.json",
-    params:
-        job=lambda wildcards: job("windows", wildcards.windows, "pack.py"),
     log:
         "results/windows/{windows}/{split}.log",
     benchmark:
         "results/windows/{windows}/{split}.benchmark.tsv"
     resources:
         mem_mb=2000,
+    params:
+        job=lambda wildcards: job("windows", wildcards.windows, "pack.py"),
     script:
         "../scripts/pack.py"

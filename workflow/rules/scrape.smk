@@ -6,6 +6,13 @@ rule scrape:
         shards=directory("results/sources/{source}/shards"),
         refused="results/sources/{source}/refused.parquet",
         settings="results/sources/{source}/settings.json",
+    log:
+        "results/sources/{source}/scrape.log",
+    benchmark:
+        "results/sources/{source}/benchmark.tsv"
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=2000,
     params:
         # The source's files are no inputs: a digest over what its globs select stands in the mapping instead.
         job=lambda wildcards: job(
@@ -14,12 +21,5 @@ rule scrape:
             "scrape.py",
             files=SOURCE_DIGESTS[wildcards.source],
         ),
-    log:
-        "results/sources/{source}/scrape.log",
-    benchmark:
-        "results/sources/{source}/benchmark.tsv"
-    threads: workflow.cores or 1
-    resources:
-        mem_mb=2000,
     script:
         "../scripts/scrape.py"

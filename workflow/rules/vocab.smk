@@ -8,8 +8,6 @@ rule vocab:
         tokenizer="results/vocab/{vocab}/tokenizer.json",
         statistics="results/vocab/{vocab}/statistics.json",
         settings="results/vocab/{vocab}/settings.json",
-    params:
-        job=lambda wildcards: job("vocab", wildcards.vocab, "vocab.py"),
     log:
         "results/vocab/{vocab}/vocab.log",
     benchmark:
@@ -17,5 +15,7 @@ rule vocab:
     threads: workflow.cores or 1
     resources:
         mem_mb=2000,
+    params:
+        job=lambda wildcards: job("vocab", wildcards.vocab, "vocab.py"),
     script:
         "../scripts/vocab.py"

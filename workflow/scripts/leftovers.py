@@ -9,6 +9,6 @@ from snakemake.script import snakemake
 with job(snakemake):
     found = leftovers([*snakemake.params.plans, *present_plans(snakemake.params.config)])
     print(describe(found), flush=True)
-    if snakemake.params.remove:
+    if snakemake.params.delete:
         remove(found)
         index.write(RESULTS)
