@@ -1,0 +1,65 @@
+"""The kinds of source behind one small interface: `files` finds, `digest` says whether anything changed.
+
+Notable here: `digest` runs whenever the Snakefile is parsed, for every source, so this module and those it imports
+load nothing heavy, and a digest reads names, sizes and times only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from charmer.common.failure import Failure
+from charmer.corpus import directories, distributions
+from charmer.corpus.found import Found
+from charmer.corpus.refusal import Refusal
+from charmer.corpus.selection import Selection
+
+ON_DISK = {"directory", "stdlib", "distributions"}  # kinds whose files lie on the disk, with sizes known beforehand
+
+
+def digest(source: dict[str, Any], settings: dict[str, Any]) -> str:
+    """A hexadecimal digest of the files that a source selects: relative path, size and modification time of each.
+
+    Args:
+        source: one entry of the config's `sources`.
+        settings: the config's `scrape` section.
+
+    Raises:
+        Failure: a directory, archive, repository or distribution that the source names is not there.
+    """
+    hasher = hashlib.sha256()
+    for entry in _entries(source, Selection(source, settings)):
+        line = f"{entry.path}\0{entry.kind}\0{entry.bytes}\0{entry.mtime_ns}\0{entry.problem}\n"
+        hasher.update(os.fsencode(line))
+    return hasher.hexdigest()
+
+
+def files(source: dict[str, Any], settings: dict[str, Any]) -> Iterator[Found | Refusal]:
+    """Every file of a source in a fixed order, with its package; what cannot be a row comes as its refusal.
+
+    Raises:
+        Failure: as `digest`.
+    """
+    selection = Selection(source, settings)
+    match source["kind"]:
+        case "directory":
+            return directories.directory_files(source, selection)
+        case "stdlib":
+            return directories.stdlib_files(selection)
+        case "distributions":
+            return distributions.distribution_files(source, selection)
+    raise Failure(f"source {source['name']}: unknown kind {source['kind']}")
+
+
+def _entries(source: dict[str, Any], selection: Selection) -> Iterator[directories.Entry]:
+    match source["kind"]:
+        case "directory":
+            return directories.directory_entries(source, selection)
+        case "stdlib":
+            return directories.stdlib_entries(selection)
+        case "distributions":
+            return distributions.distribution_entries(source, selection)
+    raise Failure(f"source {source['name']}: unknown kind {source['kind']}")
