@@ -67,4 +67,4 @@ onsuccess:
 
 
 onerror:
-    print_reasons_last()
+    print_reasons_last(log)

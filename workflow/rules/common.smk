@@ -4,6 +4,7 @@ import atexit
 import os
 import re
 import sys
+import time
 
 # Scripts import the library that lies beside this Snakefile, also where another checkout is installed.
 LIBRARY = str(Path(workflow.basedir) / "workflow")
@@ -27,6 +28,7 @@ from charmer.pipeline.plan import Plan, ordered
 from charmer.pipeline.settings import resolve
 from snakemake.exceptions import WorkflowError
 
+STARTED = time.time()
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 
 if workflow.is_main_process:
@@ -79,25 +81,29 @@ def metric_name(variant):
 
 
 def print_summary():
-    """What the finished run amounts to; `make` prints it itself, also when nothing had to run."""
-    from charmer.report.summary import text
+    """What the runs that this call finished amount to; `make` prints it itself, also when nothing had to run."""
+    finished = [
+        file.parent
+        for file in (plan.run.folder / "summary.json" for plan in PLANS)
+        if file.exists() and file.stat().st_mtime >= STARTED
+    ]
+    if finished and "CHARMER_QUIET" not in os.environ:
+        from charmer.report.summary import text
 
-    if "CHARMER_QUIET" not in os.environ:
-        for plan in PLANS:
-            if (plan.run.folder / "summary.json").exists():
-                print("\n" + text(plan.run.folder), flush=True)
+        for run in finished:
+            print("\n" + text(run), flush=True)
 
 
-def print_reasons_last():
+def print_reasons_last(log):
     """Repeat why jobs failed after all that Snakemake still has to say, so that it is what the person reads last."""
     told = reasons() or [
-        "a job ended without a word: it was killed from outside, or the machine ran out of memory"
-    ]
-    atexit.register(
-        lambda: print(
-            "\n" + "\n".join(f"error: {line}" for line in told), file=sys.stderr
+        f"{rule}: ended without a word (killed from outside, or out of memory?); its log: {file}"
+        for rule, file in re.findall(
+            r"Error in rule (\w+):.*?\n\s+log: (\S+)", Path(log).read_text(), re.DOTALL
         )
-    )
+    ]
+    lines = "\n".join(f"error: {line}" for line in dict.fromkeys(told))
+    atexit.register(lambda: print(f"\n{lines}", file=sys.stderr))
 
 
 wildcard_constraints:

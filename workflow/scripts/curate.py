@@ -8,7 +8,6 @@ from pathlib import Path
 
 from charmer.corpus.curate import curate
 from charmer.pipeline.job import job
-from snakemake.script import snakemake
 
 with job(snakemake):
     curate(

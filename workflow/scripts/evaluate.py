@@ -9,7 +9,6 @@ from pathlib import Path
 
 from charmer.common.files import write_table
 from charmer.pipeline.job import job
-from snakemake.script import snakemake
 
 with job(snakemake):
     ((metric, knobs),) = snakemake.params.job["settings"]["evaluate"].items()

@@ -4,7 +4,6 @@ from charmer.pipeline.housekeeping import describe, leftovers, present_plans, re
 from charmer.pipeline.job import job
 from charmer.report import index
 from charmer.pipeline.plan import RESULTS
-from snakemake.script import snakemake
 
 with job(snakemake):
     found = leftovers([*snakemake.params.plans, *present_plans(snakemake.params.config)])

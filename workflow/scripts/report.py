@@ -9,7 +9,6 @@ from pathlib import Path
 from charmer.pipeline.job import job
 from charmer.pipeline.plan import RESULTS
 from charmer.report import index, page
-from snakemake.script import snakemake
 
 with job(snakemake):
     page.write(

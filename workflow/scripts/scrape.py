@@ -8,7 +8,6 @@ from pathlib import Path
 
 from charmer.corpus.scrape import scrape
 from charmer.pipeline.job import job
-from snakemake.script import snakemake
 
 with job(snakemake):
     settings = snakemake.params.job["settings"]

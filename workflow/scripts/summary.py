@@ -2,7 +2,6 @@
 
 from charmer.pipeline.job import job
 from charmer.report.summary import text
-from snakemake.script import snakemake
 
 with job(snakemake):
     print("\n" + text(snakemake.params.run), flush=True)

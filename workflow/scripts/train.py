@@ -13,7 +13,6 @@ from charmer.common.files import sha256_of
 from charmer.pipeline.job import job
 from charmer.pipeline.plan import RESULTS, digest
 from charmer.training.train import train
-from snakemake.script import snakemake
 
 with job(snakemake):
     data = {name: Path(path) for name, path in snakemake.input.items()}

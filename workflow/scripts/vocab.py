@@ -8,7 +8,6 @@ from pathlib import Path
 
 from charmer.pipeline.job import job
 from charmer.tokens.vocabulary import build
-from snakemake.script import snakemake
 
 with job(snakemake):
     build(
