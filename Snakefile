@@ -63,7 +63,7 @@ onstart:
 
 
 onsuccess:
-    print_summary()
+    print_summary(CATALOGUE.plans)
 
 
 onerror:

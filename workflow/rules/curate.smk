@@ -5,11 +5,11 @@ rule curate:
     input:
         shards=lambda wildcards: [
             f"{source.folder}/shards"
-            for source in plan_of("corpus", wildcards.corpus).sources
+            for source in CATALOGUE.plan("corpus", wildcards.corpus).sources
         ],
         refused=lambda wildcards: [
             f"{source.folder}/refused.parquet"
-            for source in plan_of("corpus", wildcards.corpus).sources
+            for source in CATALOGUE.plan("corpus", wildcards.corpus).sources
         ],
     output:
         **{split: directory(f"results/corpus/{{corpus}}/{split}") for split in SPLITS},
@@ -26,6 +26,6 @@ rule curate:
     resources:
         mem_mb=2000,
     params:
-        job=lambda wildcards: job("corpus", wildcards.corpus, "curate.py"),
+        job=lambda wildcards: CATALOGUE.job("corpus", wildcards.corpus, "curate.py"),
     script:
         "../scripts/curate.py"

@@ -3,7 +3,7 @@
 
 rule encode:
     input:
-        shards=lambda wildcards: f"{plan_of('vocab', wildcards.vocab).corpus.folder}/{wildcards.split}",
+        shards=lambda wildcards: f"{CATALOGUE.plan('vocab', wildcards.vocab).corpus.folder}/{wildcards.split}",
         tokenizer="results/vocab/{vocab}/tokenizer.json",
     output:
         tokens="results/tokens/{vocab}/{split}.npy",
@@ -17,6 +17,6 @@ rule encode:
     resources:
         mem_mb=2000,
     params:
-        job=lambda wildcards: job("vocab", wildcards.vocab, "encode.py"),
+        job=lambda wildcards: CATALOGUE.job("vocab", wildcards.vocab, "encode.py"),
     script:
         "../scripts/encode.py"

@@ -5,7 +5,8 @@ rule evaluate:
     input:
         unpack(
             lambda wildcards: metric_files(
-                plan_of("metrics", wildcards.metric), metric_name(wildcards.metric)
+                CATALOGUE.plan("metrics", wildcards.metric),
+                CATALOGUE.metric(wildcards.metric),
             )
         ),
     output:
@@ -19,11 +20,11 @@ rule evaluate:
     resources:
         mem_mb=4000,
     params:
-        job=lambda wildcards: job(
+        job=lambda wildcards: CATALOGUE.job(
             "metrics",
             wildcards.metric,
             "evaluate.py",
-            f"charmer.evaluation.{metric_name(wildcards.metric)}",
+            f"charmer.evaluation.{CATALOGUE.metric(wildcards.metric)}",
         ),
     script:
         "../scripts/evaluate.py"

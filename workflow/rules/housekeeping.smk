@@ -6,7 +6,7 @@ rule leftovers:
         "results/leftovers.log",
     localrule: True
     params:
-        plans=PLANS,
+        plans=CATALOGUE.plans,
         config=Path(workflow.basedir) / "config",
         delete=False,
     script:
@@ -18,7 +18,7 @@ rule remove_leftovers:
         "results/leftovers.log",
     localrule: True
     params:
-        plans=PLANS,
+        plans=CATALOGUE.plans,
         config=Path(workflow.basedir) / "config",
         delete=True,
     script:

@@ -4,10 +4,10 @@
 rule pack:
     input:
         tokens=lambda wildcards: "results/tokens/{}/{}.npy".format(
-            plan_of("windows", wildcards.windows).vocab.name, wildcards.split
+            CATALOGUE.plan("windows", wildcards.windows).vocab.name, wildcards.split
         ),
         documents=lambda wildcards: "results/tokens/{}/{}.parquet".format(
-            plan_of("windows", wildcards.windows).vocab.name, wildcards.split
+            CATALOGUE.plan("windows", wildcards.windows).vocab.name, wildcards.split
         ),
     output:
         windows="results/windows/{windows}/{split}.npy",
@@ -20,6 +20,6 @@ rule pack:
     resources:
         mem_mb=2000,
     params:
-        job=lambda wildcards: job("windows", wildcards.windows, "pack.py"),
+        job=lambda wildcards: CATALOGUE.job("windows", wildcards.windows, "pack.py"),
     script:
         "../scripts/pack.py"

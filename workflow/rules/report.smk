@@ -3,7 +3,7 @@
 
 rule report:
     input:
-        unpack(lambda wildcards: report_files(plan_of("runs", wildcards.run))),
+        unpack(lambda wildcards: report_files(CATALOGUE.plan("runs", wildcards.run))),
     output:
         page=report(
             "results/runs/{run}/report/index.html",
@@ -27,7 +27,7 @@ rule report:
     resources:
         mem_mb=2000,
     params:
-        job=lambda wildcards: job("runs", wildcards.run, "report.py"),
+        job=lambda wildcards: CATALOGUE.job("runs", wildcards.run, "report.py"),
     script:
         "../scripts/report.py"
 

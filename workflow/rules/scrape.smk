@@ -15,11 +15,10 @@ rule scrape:
         mem_mb=2000,
     params:
         # The source's files are no inputs: a digest over what its globs select stands in the mapping instead.
-        job=lambda wildcards: job(
+        job=lambda wildcards: CATALOGUE.job(
             "sources",
             wildcards.source,
             "scrape.py",
-            files=SOURCE_DIGESTS[wildcards.source],
         ),
     script:
         "../scripts/scrape.py"

@@ -3,7 +3,9 @@
 
 rule train:
     input:
-        unpack(lambda wildcards: training_files(plan_of("models", wildcards.model))),
+        unpack(
+            lambda wildcards: training_files(CATALOGUE.plan("models", wildcards.model))
+        ),
     output:
         weights="results/models/{model}/model.safetensors",
         config="results/models/{model}/config.json",
@@ -20,6 +22,6 @@ rule train:
     resources:
         mem_mb=4000,
     params:
-        job=lambda wildcards: job("models", wildcards.model, "train.py"),
+        job=lambda wildcards: CATALOGUE.job("models", wildcards.model, "train.py"),
     script:
         "../scripts/train.py"

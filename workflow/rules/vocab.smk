@@ -3,7 +3,7 @@
 
 rule vocab:
     input:
-        train=lambda wildcards: f"{plan_of('vocab', wildcards.vocab).corpus.folder}/train",
+        train=lambda wildcards: f"{CATALOGUE.plan('vocab', wildcards.vocab).corpus.folder}/train",
     output:
         tokenizer="results/vocab/{vocab}/tokenizer.json",
         statistics="results/vocab/{vocab}/statistics.json",
@@ -16,6 +16,6 @@ rule vocab:
     resources:
         mem_mb=2000,
     params:
-        job=lambda wildcards: job("vocab", wildcards.vocab, "vocab.py"),
+        job=lambda wildcards: CATALOGUE.job("vocab", wildcards.vocab, "vocab.py"),
     script:
         "../scripts/vocab.py"

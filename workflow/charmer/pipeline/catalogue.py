@@ -1,0 +1,68 @@
+"""The catalogue of variants that the rules look things up in: from a wildcard to settings, inputs and mapping.
+
+Rules are written over wildcards, one for each stage's folder name, and know no configuration. So one run and a grid
+of a hundred are the same rules over a larger catalogue, and what two runs have in common is one job.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from charmer.corpus.sources import digest as source_digest
+from charmer.pipeline.fingerprint import fingerprint
+from charmer.pipeline.plan import Plan, Variant, ordered
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+class Catalogue:
+    """Every variant of every plan, by stage and name.
+
+    Raises:
+        Failure: a source is not there (a missing directory, a distribution that is not installed).
+    """
+
+    def __init__(self, plans: Iterable[Plan]) -> None:
+        self.plans = tuple(plans)
+        self._entries: dict[str, dict[str, tuple[Variant, Plan]]] = {}
+        for plan in self.plans:
+            for variant in plan.variants():
+                self._entries.setdefault(variant.stage, {}).setdefault(variant.name, (variant, plan))
+        # What the globs of each source select on disk now. Not part of a name: it says whether a scrape is stale.
+        self._files = {
+            name: source_digest(variant.settings["source"], variant.settings["scrape"])
+            for name, (variant, _) in self._entries.get("sources", {}).items()
+        }
+
+    def names(self, stage: str) -> str:
+        """A wildcard constraint: the names of the variants of `stage`."""
+        return "|".join(map(re.escape, self._entries[stage]))
+
+    def plan(self, stage: str, name: str) -> Plan:
+        """A plan that holds the variant; the variant's inputs are that plan's earlier stages."""
+        return self._entries[stage][name][1]
+
+    def metric(self, name: str) -> str:
+        """The metric that a variant of the evaluation measures."""
+        (metric,) = self._entries["metrics"][name][0].settings["evaluate"]
+        return metric
+
+    def job(self, stage: str, name: str, script: str, *modules: str) -> dict[str, Any]:
+        """The one mapping that a job is compared by: its settings, the code that it runs, and a source's files.
+
+        Snakemake compares loose params as an unordered set, in which two swapped values go unseen.
+
+        Args:
+            script: the rule's script under workflow/scripts.
+            modules: dotted names of modules that the script loads by name.
+        """
+        mapping = {
+            "settings": self._entries[stage][name][0].settings,
+            "code": fingerprint(SCRIPTS / script, *modules),
+        }
+        if stage == "sources":
+            mapping["files"] = self._files[name]
+        return ordered(mapping)
