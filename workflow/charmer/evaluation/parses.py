@@ -37,7 +37,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         return len(prompt) < 4000 and len(tokenizer.encode(prompt)) <= max(room, network.config.context_length // 2)
 
     chosen = functions.held_out(data["test_shards"], settings["functions"], fits)
-    prompts = [tokenizer.encode(signature.prompt).tolist() for signature in chosen]
+    prompts = [[tokenizer.eof, *tokenizer.encode(signature.prompt).tolist()] for signature in chosen]
     outputs = generate(
         network,
         tokenizer,
@@ -52,7 +52,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         continuation = tokenizer.decode([id_ for id_ in output if id_ != tokenizer.eof])
         finished = len(output) < settings["max_tokens"] or any(functions.cuts(signature.prompt, continuation))
         text = functions.function_of(signature.prompt, continuation, finished)
-        compiles = functions.compiles(text)
+        compiles = functions.compiles(text) and functions.has_body(text)
         ended += finished
         judged.append(
             {"name": signature.name, "package": signature.package, "prompt": signature.prompt, "text": text}

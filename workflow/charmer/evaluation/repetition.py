@@ -44,7 +44,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     outputs = generate(
         network,
         tokenizer,
-        [[] for _ in range(count)],
+        [[tokenizer.eof]] * count,
         max_tokens=length,
         temperature=settings["temperature"],
         seed=settings["seed"],

@@ -30,7 +30,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     outputs = generate(
         network,
         tokenizer,
-        [tokenizer.encode(prompt).tolist() for prompt in prompts],
+        [[tokenizer.eof, *tokenizer.encode(prompt).tolist()] for prompt in prompts],
         max_tokens=settings["max_tokens"],
         temperature=settings["temperature"],
         seed=settings["seed"],

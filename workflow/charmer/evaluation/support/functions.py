@@ -104,11 +104,10 @@ def _binds(symbol: symtable.Symbol) -> bool:
 
 
 def cuts(prompt: str, continuation: str) -> Iterator[int]:
-    """Where the function may end: before each later line that begins at the margin."""
-    text = prompt + continuation
-    for match in re.finditer(r"\n(?=[^\s])", text):
-        if match.end() > len(prompt) and text[len(prompt) : match.end()].strip():
-            yield match.end()
+    """Where the function may end: before each line of the continuation that begins at the margin."""
+    for match in re.finditer(r"^(?=\S)", continuation, flags=re.MULTILINE):
+        if match.start() > 0 or prompt.endswith("\n"):
+            yield len(prompt) + match.start()
 
 
 def function_of(prompt: str, continuation: str, ended: bool) -> str:
@@ -133,6 +132,15 @@ def compiles(text: str) -> bool:
     except BROKEN:
         return False
     return True
+
+
+def has_body(text: str) -> bool:
+    """Whether `text`, which compiles, is one function that does something beyond carrying its docstring."""
+    with warnings.catch_warnings(action="ignore"):
+        tree = ast.parse(text)
+    if len(tree.body) != 1 or not isinstance(function := tree.body[0], ast.FunctionDef):
+        return False
+    return len(function.body) > (ast.get_docstring(function, clean=False) is not None)
 
 
 def unknown_names(text: str, known: frozenset[str]) -> list[str]:
