@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +103,7 @@ def test_an_empty_source_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     root = write(tmp_path / "code", {"README.md": "no Python here"})
     with pytest.raises(Failure, match=r"source mine: holds no Python files; check its path and globs"):
         scraped(tmp_path, directory(root))
-    assert os.listdir(tmp_path / "scraped") == []
+    assert list((tmp_path / "scraped").iterdir()) == []
 
 
 def test_a_source_of_refused_files_alone_still_has_a_shard(tmp_path: Path) -> None:
