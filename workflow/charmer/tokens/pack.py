@@ -1,17 +1,19 @@
-"""Where windows begin: starts in the flat token array for one context length and one dataset size, no copies.
+"""Where windows begin: starts in the flat token array for one context length and one dataset size, never copies.
 
 Notable here:
 - A dataset is a prefix of the documents, so smaller ones nest in larger ones.
-- A window that starts at s predicts tokens s+1 ... s+context_length, so windows a context apart predict every token of
-  every document exactly once, each document's <|endoftext|> included. Where the next window would begin shortly after
-  the start of a document, it begins at that start instead: the document keeps its head in view for the price of a few
-  tokens that two windows predict (`pack.align` bounds them, the summary counts them).
-- The last window begins earlier rather than being padded.
+- The window that starts at s predicts tokens s + 1 ... s + context_length, so windows a context apart predict every
+  token of every document once, its <|endoftext|> included.
+- Where the next window would begin shortly after the beginning of a document, it begins at that beginning instead, and
+  the document keeps its head in view, for the price of a few tokens that two windows predict. `pack.align` bounds the
+  step back, the summary tells the price.
+- Nothing is padded: the last window begins earlier instead.
 """
 
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,9 +33,10 @@ def pack(
     windows: Path,
     summary: Path,
 ) -> None:
-    """Write the starts of the windows, int64, and a summary of the dataset.
+    """Choose the windows of one split by the config's section `pack`.
 
-    `pack.dataset_mb`, `pack.overlap` and `pack.align` hold for train; val is taken whole, each token predicted once.
+    Writes `windows`, an int64 .npy of ascending starts, and `summary`, a JSON of counts. `dataset_mb`, `overlap` and
+    `align` are for training; val is taken whole, windows a context apart.
 
     Raises:
         Failure: the text is shorter than one window, or the files are damaged or do not belong together.
@@ -41,22 +44,29 @@ def pack(
     context = settings["context_length"]
     table = files.read_table(documents, ["start", "tokens", "bytes"])
     starts, counts, sizes = (table.column(name).to_numpy() for name in ("start", "tokens", "bytes"))
-    array = files.open_array(tokens)
-    if len(starts) and starts[-1] + counts[-1] + 1 != len(array):
-        raise Failure(f"{tokens}: has {len(array)} tokens, {documents} says otherwise; run `encode` again")
-    used = prefix(sizes, settings["dataset_mb"] * 1e6) if split == "train" else len(starts)
-    end = int(starts[used - 1] + counts[used - 1] + 1) if used else 0
+    ends = starts + counts + 1  # behind each document's <|endoftext|>
+    length = len(files.open_array(tokens))
+    if length != (ends[-1] if len(ends) else 1):
+        raise Failure(f"{tokens}: has {length} tokens, {documents} accounts for another number; run `encode` again")
+    train = split == "train"
+    used = prefix(sizes, settings["dataset_mb"] * 1e6) if train else len(sizes)
+    end = int(ends[used - 1]) if used else 1
+    size = int(sizes[:used].sum())
     if end <= context:
-        raise Failure(_too_small(settings, split, end, int(sizes[:used].sum()), used))
-    overlap, align = (settings["overlap"], settings["align"]) if split == "train" else (0.0, 0.0)
-    found = place(starts[:used] - 1, end, context, overlap, align)
-    files.write_array(windows, found)
-    whole = bool(split == "train" and used == len(starts) and sizes.sum() < settings["dataset_mb"] * 1e6)
-    if whole:
+        raise Failure(
+            f"pack.context_length: one window of {context} takes {context + 1} tokens, but the {split} text has {end} "
+            f"({used} documents, {size / 1e6:.3f} MB); lower pack.context_length, add sources, or raise "
+            + (f"pack.dataset_mb ({settings['dataset_mb']})" if train else "curate.val_share")
+        )
+    heads = starts[:used] - 1
+    found = place(heads, end, context, *((settings["overlap"], settings["align"]) if train else (0.0, 0.0)))
+    smaller = train and bool(sizes.sum() < settings["dataset_mb"] * 1e6)
+    if smaller:
         logger.warning(
-            f"pack.dataset_mb: {settings['dataset_mb']} MB were asked for, the corpus has {sizes.sum() / 1e6:.1f} MB of "
+            f"pack.dataset_mb: {settings['dataset_mb']} MB were asked for, the corpus has {size / 1e6:.1f} MB of "
             "training text; all of it is used"
         )
+    files.write_array(windows, found)
     predicted = len(found) * context
     files.write_json(
         summary,
@@ -64,52 +74,38 @@ def pack(
             "split": split,
             "context_length": context,
             "windows": len(found),
-            "documents": int(used),
-            "bytes": int(sizes[:used].sum()),
-            "tokens": int(counts[:used].sum()),
-            "predicted": end - 1,
+            "documents": used,
+            "bytes": size,
+            "tokens": int(counts[:used].sum()),  # of text
+            "predicted": end - 1,  # tokens of text and the <|endoftext|> behind each document
             "repeated_share": (predicted - (end - 1)) / predicted,
-            "aligned_share": float(np.isin(found, starts[:used] - 1).mean()),
-            "asked_mb": settings["dataset_mb"] if split == "train" else None,
-            "corpus_smaller_than_asked": whole,
+            "begin_with_document_share": float(np.isin(found, heads).mean()),
+            "dataset_mb_asked": settings["dataset_mb"] if train else None,
+            "corpus_smaller_than_asked": smaller,
         },
     )
 
 
 def prefix(sizes: np.ndarray, limit: float) -> int:
-    """How many of the first documents stay within `limit` bytes; at least one where there is any."""
+    """How many of the first documents hold at most `limit` bytes together; at least one where there is any."""
     return max(int(np.searchsorted(np.cumsum(sizes), limit, side="right")), min(1, len(sizes)))
 
 
-def place(heads: np.ndarray, end: int, context: int, overlap: float, align: float) -> np.ndarray:
-    """The starts of windows that predict tokens 1 ... end - 1 of the flat array, int64, ascending.
+def place(heads: np.ndarray, end: int, context: int, overlap: float = 0.0, align: float = 0.0) -> np.ndarray:
+    """The starts of the windows that predict tokens 1 ... end - 1 of the flat array: ascending int64.
 
     Args:
         heads: index of the <|endoftext|> before each document, ascending, the first 0.
-        end: length of the dataset in tokens; more than `context`.
+        end: length of the dataset in tokens, more than `context`.
         context: tokens that one window predicts.
         overlap: share of a window that the next one repeats.
-        align: share of a window by which its start may move back to a document's start.
+        align: share of a window by which its start may step back to a document's head.
     """
-    stride = max(1, round(context * (1 - overlap)))
-    slack = int(context * align)
-    last = end - 1 - context
+    ordered: list[int] = heads.tolist()
+    stride, slack, last = max(1, round(context * (1 - overlap))), int(context * align), end - 1 - context
     found = [0]
     while found[-1] < last:
         position = min(found[-1] + stride, last)
-        head = int(heads[np.searchsorted(heads, position, side="right") - 1])
-        if position - head <= slack and head > found[-1]:
-            position = head
-        found.append(position)
+        head = ordered[bisect_right(ordered, position) - 1]
+        found.append(head if max(position - slack, found[-1] + 1) <= head else position)
     return np.array(found, np.int64)
-
-
-def _too_small(settings: dict[str, Any], split: str, length: int, size: int, documents: int) -> str:
-    context = settings["context_length"]
-    return (
-        f"pack.context_length: a window of {context} needs {context + 1} tokens, but the {split} text has "
-        f"{length} ({documents} documents, {size / 1e6:.3f} MB"
-        + (f", with pack.dataset_mb {settings['dataset_mb']}" if split == "train" else "")
-        + "); lower pack.context_length, "
-        + ("raise pack.dataset_mb or add sources" if split == "train" else "raise curate.val_share or add sources")
-    )

@@ -1,22 +1,22 @@
-"""tokenizer.json: every kind of vocabulary in the format of Hugging Face's `tokenizers`, so other programs open it.
+"""tokenizer.json: every kind of vocabulary in the format of Hugging Face's `tokenizers`, for other programs to open.
 
 Notable here:
 - bpe is a byte-level BPE model; byte is one without merges; char is a BPE model of single characters whose
   `byte_fallback` spells any other character by its bytes. All three open in `tokenizers` as they are.
-- The file is read with this module alone and checked entry by entry: ids without gaps, every merge making the id at
-  its place, the special tokens in their places. What fails is named.
+- `describe` makes the content from a vocabulary, `parse` the vocabulary from the content. A file is good when the two
+  agree in every field, so nothing in it is ignored.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from charmer.common import files
-from charmer.common.failure import Failure
+Kind = Literal["char", "byte", "bpe"]
+Merges = Sequence[tuple[int, int]]
 
+# Names that editor plugins' infill templates know (Qwen2.5-Coder's), then those of repair.
 SPECIAL_NAMES = (
     "<|endoftext|>",
     "<|fim_prefix|>",
@@ -27,25 +27,44 @@ SPECIAL_NAMES = (
     "<|place|>",
     "<|fix|>",
 )
+BYTES = tuple(bytes([value]) for value in range(256))
 
-_BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+
+class PreTokenizer(NamedTuple):
+    """How text is cut into the pieces inside which BPE merges."""
+
+    pattern: str  # for tiktoken
+    layout: dict[str, Any]  # the same for `tokenizers`
+
+
+def _byte_level(use_regex: bool) -> dict[str, Any]:
+    return {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": use_regex}
+
+
 _QWEN2 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-PRE_TOKENIZERS: dict[str, dict[str, Any]] = {
-    "gpt-2": {**_BYTE_LEVEL, "use_regex": True},
-    "starcoder": {
-        "type": "Sequence",
-        "pretokenizers": [{"type": "Digits", "individual_digits": True}, {**_BYTE_LEVEL, "use_regex": True}],
-    },
-    "qwen2": {
-        "type": "Sequence",
-        "pretokenizers": [
-            {"type": "Split", "pattern": {"Regex": _QWEN2}, "behavior": "Isolated", "invert": False},
-            {**_BYTE_LEVEL, "use_regex": False},
-        ],
-    },
+# Each is one that llama.cpp knows by this name. StarCoder's takes every digit alone and then cuts the rest as GPT-2's
+# does; as one pattern that means that a digit ends a run of spaces as the text's end does.
+PRE_TOKENIZERS = {
+    "gpt-2": PreTokenizer(
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", _byte_level(True)
+    ),
+    "starcoder": PreTokenizer(
+        r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?![^\s\p{N}])|\s+",
+        {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, _byte_level(True)]},
+    ),
+    "qwen2": PreTokenizer(
+        _QWEN2,
+        {
+            "type": "Sequence",
+            "pretokenizers": [
+                {"type": "Split", "pattern": {"Regex": _QWEN2}, "behavior": "Isolated", "invert": False},
+                _byte_level(False),
+            ],
+        },
+    ),
 }
 
 
@@ -57,33 +76,30 @@ def _visible_bytes() -> list[str]:
 
 
 VISIBLE = _visible_bytes()
-
-
-def visible(piece: bytes) -> str:
-    """A piece as byte-level vocabularies write it."""
-    return "".join(VISIBLE[value] for value in piece)
+_VALUE = {character: value for value, character in enumerate(VISIBLE)}
 
 
 def describe(
-    kind: str, pieces: Sequence[bytes], merges: Sequence[tuple[int, int]], pre_tokenizer: str | None
+    kind: Kind, pieces: Sequence[bytes], merges: Merges = (), pre_tokenizer: str | None = None
 ) -> dict[str, Any]:
-    """The content of tokenizer.json."""
+    """The content of tokenizer.json for a vocabulary in which id i stands for `pieces[i]`, special tokens behind."""
+    before: dict[str, Any] | None
     if kind == "char":
         spellings = [chr(value) if value < 128 else f"<0x{value:02X}>" for value in range(256)]
         spellings += [piece.decode() for piece in pieces[256:]]
-        before: dict[str, Any] | None = None
-        after: dict[str, Any] = {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]}
+        before, after = None, {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]}
     else:
-        spellings = [visible(piece) for piece in pieces]
-        before = PRE_TOKENIZERS[pre_tokenizer] if pre_tokenizer else {**_BYTE_LEVEL, "use_regex": False}
-        after = {**_BYTE_LEVEL, "use_regex": True}
+        spellings = ["".join(VISIBLE[value] for value in piece) for piece in pieces]
+        before, after = _byte_level(False), _byte_level(True)
+        if pre_tokenizer is not None:
+            before = PRE_TOKENIZERS[pre_tokenizer].layout
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            {"id": len(pieces) + index, "content": name, **flags} for index, name in enumerate(SPECIAL_NAMES)
+            {"id": index, "content": name, **flags} for index, name in enumerate(SPECIAL_NAMES, len(pieces))
         ],
         "normalizer": None,
         "pre_tokenizer": before,
@@ -104,63 +120,38 @@ def describe(
     }
 
 
-def dumps(kind: str, pieces: Sequence[bytes], merges: Sequence[tuple[int, int]], pre_tokenizer: str | None) -> str:
-    """tokenizer.json as text."""
-    return to_text(describe(kind, pieces, merges, pre_tokenizer))
-
-
-def to_text(content: dict[str, Any]) -> str:
-    """The content of tokenizer.json in its textual form."""
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-
-
-def merges_of(text: str) -> list[tuple[int, int]]:
-    """The merges of a byte-level tokenizer.json with whatever ids, as pairs of Charmer's ids."""
-    ids = {character: value for value, character in enumerate(VISIBLE)}
-    merges = []
-    for left, right in json.loads(text)["model"]["merges"]:
-        merges.append((ids[left], ids[right]))
-        ids[left + right] = len(ids)
-    return merges
-
-
-def write(
-    path: Path, kind: str, pieces: Sequence[bytes], merges: Sequence[tuple[int, int]], pre_tokenizer: str | None
-) -> None:
-    """Write tokenizer.json."""
-    files.write_text(path, dumps(kind, pieces, merges, pre_tokenizer))
-
-
-def read(path: Path) -> tuple[Literal["char", "byte", "bpe"], list[bytes], list[tuple[int, int]], str | None]:
-    """Read a tokenizer.json as (kind, pieces, merges, pre_tokenizer).
+def parse(content: Any) -> tuple[Kind, list[bytes], list[tuple[int, int]], str | None]:
+    """The arguments of `describe` from its result.
 
     Raises:
-        Failure: the file is absent, damaged, or not one of those that `write` writes.
+        ValueError, KeyError, TypeError, IndexError, AttributeError, StopIteration: `content` is something else.
     """
-    content = files.read_json(path)
-    try:
-        found = _parse(content)
-        same = describe(*found) == content
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise Failure(f"{path}: is no vocabulary of Charmer's ({error!r}); delete it and run `vocab` again") from error
-    if not same:
-        raise Failure(f"{path}: is damaged or was not written by Charmer; delete it and run `vocab` again")
-    return found
-
-
-def _parse(content: Any) -> tuple[Literal["char", "byte", "bpe"], list[bytes], list[tuple[int, int]], str | None]:
     model = content["model"]
     ids: dict[str, int] = model["vocab"]
     merges = [(ids[left], ids[right]) for left, right in model["merges"]]
     spellings = sorted(ids, key=ids.__getitem__)
-    if model["byte_fallback"]:
-        return "char", [bytes([v]) for v in range(256)] + [s.encode() for s in spellings[256:]], merges, None
-    value_of = {character: value for value, character in enumerate(VISIBLE)}
-    pieces = [bytes(value_of[character] for character in spelling) for spelling in spellings]
-    if not merges:
-        return "byte", pieces, merges, None
-    pre_tokenizer = next(name for name, layout in PRE_TOKENIZERS.items() if layout == content["pre_tokenizer"])
-    for index, (left, right) in enumerate(merges, 256):
-        if pieces[index] != pieces[left] + pieces[right]:
-            raise ValueError(f"merge {index - 256} does not make token {index}")
-    return "bpe", pieces, merges, pre_tokenizer
+    kind: Kind = "char" if model["byte_fallback"] else "bpe" if merges else "byte"
+    if kind == "char":
+        pieces = [*BYTES, *(spelling.encode() for spelling in spellings[256:])]
+    else:
+        pieces = [bytes(_VALUE[character] for character in spelling) for spelling in spellings]
+    names = (name for name, (_, layout) in PRE_TOKENIZERS.items() if layout == content["pre_tokenizer"])
+    found = kind, pieces, merges, next(names) if kind == "bpe" else None
+    if describe(*found) != content:
+        raise ValueError("it has fields or values that Charmer does not write")
+    return found
+
+
+def dumps(content: dict[str, Any]) -> str:
+    """The content as the text of tokenizer.json."""
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def merges_of(content: dict[str, Any]) -> list[tuple[int, int]]:
+    """The merges of a trained byte-level model, whatever its ids, as pairs of ids in which the bytes are 0 to 255."""
+    ids = dict(_VALUE)
+    merges = []
+    for left, right in content["model"]["merges"]:
+        merges.append((ids[left], ids[right]))
+        ids[left + right] = len(ids)
+    return merges

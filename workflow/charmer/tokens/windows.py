@@ -1,44 +1,50 @@
-"""Windows of a memory-mapped token array as batches for training.
+"""Windows of a memory-mapped token array, as batches.
 
 Notable here:
 - x and y are the window and the window shifted by one. The <|endoftext|> between two documents is the end of the one
-  as a target (y) and the beginning of the next as an input (x): it counts to the next document's segment. So the first
-  token of a document is predicted, from the mark alone, and no position attends across a document's border.
-- Segments are read off the tokens themselves (text cannot forge the mark): one cumulative sum, no search.
+  where it is predicted (in y), and the beginning of the next where it is read (in x): it belongs to the next one's
+  segment. So the first token of a document is predicted too, from that mark alone, as it is in scoring and generation,
+  and no position attends across a document's border.
+- Segments are read off the tokens themselves, which text cannot forge: one cumulative sum, no search.
+- No window is padded; a mask is false only where `once` or a rearranged window asks for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from charmer.common import files
 from charmer.common.failure import Failure
 from charmer.tokens.tokenizer import Tokenizer
 
+Rearrange = Callable[[np.ndarray, int], np.ndarray]
+
 
 class Batch(NamedTuple):
-    """A batch of B windows of T tokens."""
+    """B windows of T tokens."""
 
-    x: torch.Tensor  # [B, T] int64, what the model reads
-    y: torch.Tensor  # [B, T] int64, what it predicts at each position
-    mask: torch.Tensor  # [B, T] bool, where y carries loss
-    segments: torch.Tensor  # [B, T] int32, number of the document in the window; attention stays within equal numbers
+    x: torch.Tensor  # int64[B, T], what the model reads
+    y: torch.Tensor  # int64[B, T], what it predicts at each place
+    mask: torch.Tensor  # bool[B, T], where the prediction counts
+    segments: torch.Tensor  # int32[B, T], number of the document within the window; attention stays within a number
 
 
 class Windows:
-    """The windows of one split, by index: `windows.batch([3, 1, 4])`.
+    """The windows of one split by their number: `windows.batch([3, 1, 4])`.
 
     Args:
         tokens, documents: what `encode` wrote.
         windows: what `pack` wrote.
         context_length: T, the one that the windows were packed for.
-        tokenizer: if given, the vocabulary that the model uses; another one than the tokens' is refused.
-        once: let each token carry loss in the first window that predicts it alone (for measuring; where training
-            windows overlap, every position carries loss).
+        tokenizer: the model's; tokens that another one made are refused.
+        once: let a token count only in the first window that predicts it (to measure; in training, what overlapping
+            windows repeat counts in each).
 
     Raises:
         Failure: a file is absent, damaged, or does not belong to the others.
@@ -56,47 +62,51 @@ class Windows:
         self.context_length = context_length
         self.tokens, self.starts = files.open_array(tokens), np.array(files.open_array(windows))
         table = files.read_table(documents, ["start", "tokens"])
-        metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        self._check_tokens(tokens, documents, table, metadata, tokenizer)
+        noted = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+        if not {"tokenizer", "vocab_size", "eof"} <= noted.keys():
+            raise Failure(f"{documents}: does not say which vocabulary made it; run `encode` again")
+        self.eof, self.vocab_size = int(noted["eof"]), int(noted["vocab_size"])
+        self.pad = self.vocab_size if tokenizer is None else tokenizer.fim_pad
+        if tokenizer is not None and tokenizer.digest != noted["tokenizer"]:
+            raise Failure(f"{tokens}: was encoded with another vocabulary than the model's; run `encode` again")
+        self._check_tokens(tokens, documents, table)
         self._check_starts(windows)
-        self.eof, self.vocab_size = int(metadata["eof"]), int(metadata["vocab_size"])
         reached = np.concatenate([[0], self.starts[:-1] + context_length])
-        self._repeated = np.maximum(reached - self.starts, 0) if once else np.zeros(len(self.starts), np.int64)
-        self._within = np.arange(context_length + 1)
+        self._repeated = np.maximum(reached - self.starts, 0) if once else np.zeros_like(self.starts)
+        self._offsets = np.arange(context_length + 1)
 
     def __len__(self) -> int:
         """How many windows there are."""
         return len(self.starts)
 
-    def batch(self, indices: np.ndarray | list[int]) -> Batch:
-        """The windows of these numbers."""
-        chosen = np.asarray(indices)
-        block = torch.from_numpy(self.tokens[self.starts[chosen, None] + self._within].astype(np.int64))
-        x, y = block[:, :-1], block[:, 1:]
-        mask = torch.from_numpy(self._within[None, :-1] >= self._repeated[chosen, None])
-        marks = (x == self.eof).to(torch.int32)
-        segments = marks.cumsum(1, dtype=torch.int32) - marks[:, :1]
-        return Batch(x, y, mask, segments)
+    def batch(self, numbers: Sequence[int] | np.ndarray, rearrange: Rearrange | None = None) -> Batch:
+        """The windows of these numbers, each put through `rearrange` if given (see `charmer.tokens.fim`).
 
-    def _check_tokens(
-        self, path: Path, documents: Path, table: object, metadata: dict[str, str], tokenizer: Tokenizer | None
-    ) -> None:
-        if not {"tokenizer", "vocab_size", "eof"} <= metadata.keys():
-            raise Failure(f"{documents}: does not say which tokenizer made it; run `encode` again")
+        `rearrange(ids, number)` gets the T + 1 ids of a window and its number, and returns as many; it may fill up
+        with <|fim_pad|>, which never counts.
+        """
+        chosen = np.asarray(numbers, np.int64)
+        ids = self.tokens[self.starts[chosen, None] + self._offsets].astype(np.int64)
+        counts = self._offsets[None, :-1] >= self._repeated[chosen, None]
+        if rearrange is not None:
+            ids = np.stack([rearrange(row, int(number)) for row, number in zip(ids, chosen, strict=True)])
+            counts = counts & (ids[:, 1:] != self.pad)
+        block = torch.from_numpy(ids)
+        x, y = block[:, :-1], block[:, 1:]
+        begins = (x == self.eof).to(torch.int32)
+        return Batch(x, y, torch.from_numpy(counts), begins.cumsum(1, dtype=torch.int32) - begins[:, :1])
+
+    def _check_tokens(self, path: Path, documents: Path, table: pa.Table) -> None:
         if self.tokens.ndim != 1 or self.tokens.dtype.kind != "u":
             raise Failure(f"{path}: is no flat array of unsigned integers; run `encode` again")
-        if tokenizer is not None and tokenizer.digest != metadata["tokenizer"]:
-            raise Failure(f"{path}: was encoded with another vocabulary than the model's; run `encode` again")
-        starts, counts = (table.column(name).to_numpy() for name in ("start", "tokens"))  # type: ignore[attr-defined]
-        expected = int(starts[-1] + counts[-1] + 1) if len(starts) else 1
-        if len(self.tokens) != expected:
+        starts, counts = (table.column(name).to_numpy() for name in ("start", "tokens"))
+        ends = starts + counts
+        if len(self.tokens) != (ends[-1] + 1 if len(ends) else 1) or (starts[1:] != ends[:-1] + 1).any():
             raise Failure(
-                f"{path}: has {len(self.tokens)} tokens, {documents} accounts for {expected}; run `encode` again"
+                f"{path}: its {len(self.tokens)} tokens are not those that {documents} lists; run `encode` again"
             )
-        if int(self.tokens.max()) >= int(metadata["vocab_size"]):
-            raise Failure(
-                f"{path}: holds ids outside of its vocabulary of {metadata['vocab_size']}; run `encode` again"
-            )
+        if (self.tokens[ends] != self.eof).any() or self.tokens[0] != self.eof or self.tokens.max() >= self.vocab_size:
+            raise Failure(f"{path}: is damaged (a token is not where or what it should be); run `encode` again")
 
     def _check_starts(self, path: Path) -> None:
         if self.starts.ndim != 1 or self.starts.dtype != np.int64 or not len(self.starts):

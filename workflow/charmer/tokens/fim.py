@@ -1,0 +1,83 @@
+"""Fill-in-the-middle: windows rearranged while training reads them, so that the model learns to write between two texts.
+
+Notable here:
+- Bavarian et al. 2022, "Efficient training of language models to fill in the middle": a text is cut at two places that
+  are uniform over its characters, not its tokens, because a person's cursor stands inside tokens too; each of the
+  three parts is encoded by itself. Half of them in the order prefix, suffix, middle (PSM), the others in the order
+  suffix, prefix, middle (SPM, with the paper's marks for training both together).
+- Parts of documents are rearranged after windows are cut (the paper's context level), so that no window holds a middle
+  without what surrounds it. What the marks take is cut from the document's end in the window, so a rearranged text is
+  complete, <|endoftext|> behind its middle included: that is how the model learns to stop.
+- A window's number and a seed choose the cuts, so a run that goes on from a checkpoint reads the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from charmer.tokens.tokenizer import Tokenizer
+
+MARKS = 4  # prefix, suffix, middle and <|endoftext|>
+SHORTEST = 16  # tokens; shorter parts of documents stay as they are
+
+
+def rearranged(tokenizer: Tokenizer, text: str, first: int, second: int, suffix_first: bool) -> np.ndarray:
+    """The ids of `text` with its middle `text[first:second]` at the end, no <|endoftext|> behind it.
+
+    Args:
+        suffix_first: the order SPM instead of PSM.
+    """
+    prefix, middle, suffix = (tokenizer.encode(part) for part in (text[:first], text[first:second], text[second:]))
+    begin, between, end = ([mark] for mark in (tokenizer.fim_prefix, tokenizer.fim_suffix, tokenizer.fim_middle))
+    if suffix_first:
+        return np.concatenate([begin, between, suffix, end, prefix, middle]).astype(np.int64)
+    return np.concatenate([begin, prefix, between, suffix, end, middle]).astype(np.int64)
+
+
+class FillInTheMiddle:
+    """Rearranges a share of the documents in windows: pass it to `Windows.batch` as `rearrange`.
+
+    Args:
+        tokenizer: the one that made the tokens.
+        share: of the documents in a window that are rearranged.
+        spm_share: share of those that take the order suffix, prefix, middle.
+        seed: one number or several (a run's seed and the epoch, say); with the window's number it decides the cuts.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, share: float, spm_share: float = 0.5, seed: int | tuple[int, ...] = 0
+    ) -> None:
+        self.tokenizer, self.share, self.spm_share = tokenizer, share, spm_share
+        self.seed = seed if isinstance(seed, tuple) else (seed,)
+
+    def __call__(self, ids: np.ndarray, number: int) -> np.ndarray:
+        """The ids of one window, int64[T + 1], rearranged; filled up with <|fim_pad|> where that leaves room."""
+        random = np.random.default_rng([*self.seed, number])
+        parts: list[np.ndarray] = []
+        room = len(ids)
+        for part in np.split(ids, np.flatnonzero(ids == self.tokenizer.eof) + 1):
+            body = part[:-1] if len(part) and part[-1] == self.tokenizer.eof else part
+            chosen = random.random() < self.share
+            if chosen and min(len(body), room - MARKS) >= SHORTEST:
+                part = self._fit(body, room, random)
+            parts.append(part[:room])
+            room -= len(parts[-1])
+        return np.concatenate([*parts, np.full(room, self.tokenizer.fim_pad, np.int64)])
+
+    def _fit(self, body: np.ndarray, room: int, random: np.random.Generator) -> np.ndarray:
+        """`body` rearranged, <|endoftext|> behind it, in at most `room` ids; its end is cut where it is too long."""
+        first, second = np.sort(random.random(2))
+        suffix_first = bool(random.random() < self.spm_share)
+        kept = min(len(body), room - MARKS)
+        while kept >= SHORTEST:
+            try:
+                text = self.tokenizer.decode_bytes(body[:kept]).decode("utf-8")
+            except UnicodeDecodeError:  # the window's edge cuts a character
+                kept -= 1
+                continue
+            cuts = [round(share * len(text)) for share in (first, second)]
+            found = rearranged(self.tokenizer, text, cuts[0], cuts[1], suffix_first)
+            if len(found) < room:
+                return np.append(found, self.tokenizer.eof)
+            kept -= len(found) + 1 - room
+        return body[:room]
