@@ -42,13 +42,21 @@ class Shingles:
 def shingle(tokens: Tokens, length: int) -> Shingles:
     """The set of runs of `length` words of each file; signs and white space do not count."""
     words = np.concatenate(([0], np.cumsum(tokens.words, dtype=np.int64)))
-    values, bounds = runs(tokens.hashes[tokens.words], words[tokens.bounds], length)
+    in_words = words[tokens.bounds]
+    values, first = runs(tokens.hashes[tokens.words], in_words, length, whole=True)
+    bounds = np.searchsorted(first, in_words)
     values = (values >> np.uint64(32)).astype(np.uint32)
-    sets = [np.unique(values[begin:end]) for begin, end in pairwise(bounds)]
+    sets = [_unique(values[begin:end]) for begin, end in pairwise(bounds)]
     sizes = np.array([len(one) for one in sets], dtype=np.int64)
     return Shingles(
         np.concatenate(sets) if sets else np.zeros(0, dtype=np.uint32), np.concatenate(([0], np.cumsum(sizes)))
     )
+
+
+def _unique(values: np.ndarray) -> np.ndarray:
+    """Sorted and unique; numpy's own `unique` hashes, which is slower for these sizes."""
+    values = np.sort(values)
+    return values[np.diff(values, prepend=~values[:1]) != 0]
 
 
 def bands(shingles: Shingles) -> np.ndarray:

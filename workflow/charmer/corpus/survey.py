@@ -6,6 +6,7 @@ however large the corpus is. Shingle sets, which only a few comparisons need, go
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -18,8 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from charmer.corpus import dedup, filters, lexing
+from charmer.corpus.decontaminate import Benchmarks, benchmark_files
 
-BATCH = 2_000_000  # bytes of text lexed at once: temporary arrays take some 40 bytes for each
+BATCH = 1_000_000  # bytes of text lexed at once: temporary arrays take some 40 bytes for each, and stay in the caches
 NO_KEYS = np.zeros((0, dedup.BANDS), dtype=np.uint64)
 FOUND = pa.schema(
     [
@@ -111,22 +113,32 @@ def survey(task: tuple[Unit, dict[str, Any], Path]) -> Survey:
             shingles.values.tofile(spill)
             keys.append(dedup.bands(shingles))
             sizes.append(np.diff(shingles.bounds))
-            found += [_file(text, utf8, settings) for text, utf8 in zip(some, data, strict=True)]
-    files = rows.drop_columns(["text"])
+            literals = filters.literal_runs(tokens)
+            runs = zip(literals.numbers.tolist(), literals.escapes.tolist(), literals.total.tolist(), strict=True)
+            shared = _benchmarks(tuple(settings["benchmarks"])).shared(tokens)
+            found += [_file(*one, settings) for one in zip(some, data, runs, shared, strict=True)]
+    table = rows.drop_columns(["text"])
     judged = pa.Table.from_pylist(found, schema=FOUND)
     for name in FOUND.names:
-        files = files.append_column(FOUND.field(name), judged.column(name))
+        table = table.append_column(FOUND.field(name), judged.column(name))
     return Survey(
         unit,
-        files,
+        table,
         np.concatenate([NO_KEYS, *keys]),
         np.cumsum(np.concatenate([np.zeros(1, dtype=np.int64), *sizes])),
     )
 
 
-def _file(text: str, data: bytes, settings: dict[str, Any]) -> dict[str, Any]:
+@functools.cache
+def _benchmarks(patterns: tuple[str, ...]) -> Benchmarks:
+    return Benchmarks.load(benchmark_files(patterns))
+
+
+def _file(
+    text: str, data: bytes, runs: tuple[int, int, int], shared: list[str], settings: dict[str, Any]
+) -> dict[str, Any]:
     lines = [len(line) for line in text.splitlines()] or [0]
-    why = filters.reason(text, data, lines, settings)
+    why = filters.reason(text, data, lines, runs, settings)
     return {
         "document": hashlib.sha256(data).digest(),
         "reason": why[0] if why else None,
@@ -136,7 +148,7 @@ def _file(text: str, data: bytes, settings: dict[str, Any]) -> dict[str, Any]:
         "mean_line": sum(lines) / len(lines),
         "edits": None,
         "secrets": None,
-        "benchmarks": None,
+        "benchmarks": json.dumps(shared) if shared else None,
     }
 
 
