@@ -155,7 +155,7 @@ def _excerpt(scored: Sequence[Scored]) -> Row:
     chosen = long_enough[int(np.argmin(np.abs(np.array(ratios) - np.median(ratios))))]
     ends = np.cumsum(chosen.lengths)
     pieces: list[tuple[str, float]] = []
-    start, pending = 0, 0.0
+    start, pending, used = 0, 0.0, 0.0
     for token, end in enumerate(ends):
         pending += float(chosen.bits[token])
         try:
@@ -163,9 +163,8 @@ def _excerpt(scored: Sequence[Scored]) -> Row:
         except UnicodeDecodeError:
             continue  # the token ends inside a character; it is shown with the next one
         pieces.append((text, round(pending, 2)))
-        start, pending = end, 0.0
+        start, pending, used = int(end), 0.0, used + pending
         if end >= EXCERPT_BYTES:
             break
-    shown, used = sum(len(text.encode()) for text, _ in pieces), sum(bits for _, bits in pieces)
     detail = {"package": chosen.package, "path": chosen.path, "pieces": pieces}
-    return Row("excerpt", used / max(shown, 1), None, 1, UNIT, detail)
+    return Row("excerpt", used / max(start, 1), None, 1, UNIT, detail)

@@ -46,7 +46,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         temperature=settings["temperature"],
         seed=settings["seed"],
     )
-    judged = []
+    judged: list[dict[str, Any]] = []
     ended = 0
     for signature, output in zip(chosen, outputs, strict=True):
         continuation = tokenizer.decode([id_ for id_ in output if id_ != tokenizer.eof])

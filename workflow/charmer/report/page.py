@@ -28,7 +28,7 @@ SECTIONS = ("sources", "scrape", "curate", "vocab", "pack", "model", "train")
 
 
 def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> None:
-    """Write a run's report: `report/index.html`, `report/plots/*.svg`, `summary.json`, `config.yaml`, `provenance.json`.
+    """Write a run's `report/index.html`, `report/plots/*.svg`, `summary.json`, `config.yaml` and `provenance.json`.
 
     Args:
         run: the run's folder.

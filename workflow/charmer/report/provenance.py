@@ -60,7 +60,7 @@ def _stage(name: str, path: Path) -> dict[str, Any] | None:
     if stage is None:
         return None
     try:
-        with open(path.parent / "benchmark.tsv", encoding="utf-8", newline="") as file:
+        with (path.parent / "benchmark.tsv").open(encoding="utf-8", newline="") as file:
             row = next(csv.DictReader(file, delimiter="\t"))
         return {"stage": stage, "seconds": float(row["s"]), "memory_mb": float(row["max_rss"])}
     except (OSError, StopIteration, KeyError, ValueError, UnicodeDecodeError):

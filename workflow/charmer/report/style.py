@@ -62,4 +62,4 @@ def svg(specification: dict[str, Any], width: int = 620) -> str:
 @functools.cache
 def javascript() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script without any further dependency."""
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script")
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")

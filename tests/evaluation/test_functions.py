@@ -1,0 +1,126 @@
+"""Signatures taken from modules, functions cut out of generated text, and the names that they use."""
+
+from pathlib import Path
+
+import pytest
+from charmer.common.failure import Failure
+from charmer.evaluation.support import functions
+
+MODULE = '''
+import re
+from os import path
+
+LIMIT = 3
+
+def plain(a, b=LIMIT):
+    c = a + b
+    return c
+
+def documented(text):
+    """Say something.
+
+    Twice."""
+    return re.sub("a", "b", text)
+
+async def waits(a):
+    await a
+    return a
+
+@property
+def decorated(self):
+    x = 1
+    return x
+
+def short(): return 1
+
+class Box:
+    def method(self):
+        x = 1
+        return x
+'''
+
+
+def test_signatures_are_module_level_functions_with_their_docstrings():
+    found = {signature.name: signature for signature in functions.signatures(MODULE, "p", "m.py")}
+    assert set(found) == {"plain", "documented"}
+    assert found["plain"].prompt == "def plain(a, b=LIMIT):\n"
+    assert found["documented"].prompt == 'def documented(text):\n    """Say something.\n\n    Twice."""\n'
+    assert {"re", "path", "LIMIT", "Box", "plain"} <= found["plain"].known
+
+
+def test_modules_whose_names_nobody_can_know_are_left_out():
+    assert functions.signatures("from os import *\n" + MODULE, "p", "m.py") == []
+    assert functions.signatures("def f(:\n", "p", "m.py") == []
+
+
+def test_each_document_gives_one_signature_before_any_gives_two(world: dict[str, Path]):
+    two = functions.held_out(world["test_shards"], 4, fits=lambda prompt: True)
+    assert sorted(signature.path for signature in two) == ["blue/c.py", "green/d.py", "red/a.py", "red/b.py"]
+    assert functions.held_out(world["test_shards"], 2, fits=lambda prompt: True) == two[:2]
+
+
+def test_a_split_without_functions_says_so(world: dict[str, Path]):
+    with pytest.raises(Failure, match="holds no function"):
+        functions.held_out(world["test_shards"], 4, fits=lambda prompt: False)
+
+
+PROMPT = "def f(a):\n"
+
+
+@pytest.mark.parametrize(
+    ("continuation", "expected"),
+    [
+        ("    return a\n\n\ndef g():\n    pass\n", "    return a\n\n\n"),
+        (
+            '    b = """\nat the margin\n"""\n    return b\nprint(1)\n',
+            '    b = """\nat the margin\n"""\n    return b\n',
+        ),
+        ("    return (\n        a\n)\nx = 1\n", "    return (\n        a\n)\n"),
+        ("    return (\nx = 1\ny = 2\n", "    return (\n"),
+        ("x = 1\n", ""),
+    ],
+)
+def test_a_function_ends_where_the_margin_begins_again(continuation: str, expected: str):
+    assert functions.function_of(PROMPT, continuation, ended=True) == PROMPT + expected
+
+
+def test_a_function_cut_short_is_judged_by_its_complete_lines():
+    assert functions.function_of(PROMPT, "    b = a\n    return b +", ended=False) == PROMPT + "    b = a\n"
+    assert functions.function_of(PROMPT, "    b = a\n    return b", ended=True) == PROMPT + "    b = a\n    return b"
+
+
+def test_compiling_runs_nothing(tmp_path: Path):
+    target = tmp_path / "made"
+    assert functions.compiles(f"open({str(target)!r}, 'w').write('x')\n")
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["def f(:\n", "x = '\0'", "break\n", "(" * 10_000, "def f(a, a):\n  pass\n", "é = \udc80"]
+)
+def test_bad_text_does_not_compile_and_harms_nobody(text: str):
+    assert not functions.compiles(text)
+
+
+def test_a_docstring_alone_is_no_body():
+    assert not functions.has_body('def f():\n    """Only talk."""\n    # and a comment\n')
+    assert functions.has_body('def f():\n    """Talk."""\n    return 1\n')
+    assert not functions.has_body("def f():\n    return 1\nx = 1\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "unknown"),
+    [
+        ("    return len(a)\n", []),
+        ("    return re.sub('x', 'y', a)\n", []),
+        ("    return lenght(a) + other\n", ["lenght", "other"]),
+        ("    import json\n    return json.dumps(a)\n", []),
+        ("    return [b for b in a if b in c]\n", ["c"]),
+        ("    def inner():\n        return a + missing\n    return inner()\n", ["missing"]),
+        ("    global made\n    made = 1\n    return made\n", []),
+        ("    class Local:\n        size = a\n    return Local, __name__\n", []),
+        ("    return f(a - 1)\n", []),
+    ],
+)
+def test_names_exist_when_something_binds_them(body: str, unknown: list[str]):
+    assert functions.unknown_names(PROMPT + body, frozenset({"re"})) == unknown
