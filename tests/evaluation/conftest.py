@@ -12,21 +12,50 @@ from charmer.model.network import ModelConfig, Transformer
 from charmer.tokens.encode import encode
 from charmer.tokens.tokenizer import Tokenizer
 
+AREA = '''
+import os
+
+
+def area(width, height):
+    """Of a box."""
+    size = width * height
+    return size
+'''
+CLIP = """
+LIMIT = 3
+
+
+def clip(value):
+    if value > LIMIT:
+        value = LIMIT
+    return value
+"""
+FIRST = """
+# Grüße, 世界
+NAMES = ["a", "b"]
+
+
+def first(names):
+    names = sorted(names)
+    return names[0]
+"""
+JOIN = """
+def join(parts):
+    text = ''.join(parts)
+    return text
+"""
 TEXTS = {
-    (
-        "red",
-        "red/a.py",
-    ): 'import os\n\n\ndef area(width, height):\n    """Of a box."""\n    size = width * height\n    return size\n',
-    (
-        "red",
-        "red/b.py",
-    ): "LIMIT = 3\n\n\ndef clip(value):\n    if value > LIMIT:\n        value = LIMIT\n    return value\n",
-    (
-        "blue",
-        "blue/c.py",
-    ): '# Grüße, 世界\nNAMES = ["a", "b"]\n\n\ndef first(names):\n    names = sorted(names)\n    return names[0]\n',
-    ("green", "green/d.py"): "def join(parts):\n    text = ''.join(parts)\n    return text\n" * 4,
+    ("red", "red/a.py"): AREA,
+    ("red", "red/b.py"): CLIP,
+    ("blue", "blue/c.py"): FIRST,
+    ("green", "green/d.py"): JOIN * 4,
 }
+
+
+@pytest.fixture(scope="session")
+def texts() -> list[str]:
+    """The documents of the test split."""
+    return list(TEXTS.values())
 
 
 @pytest.fixture(scope="session")
