@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from charmer.model.kernels import attend, rms_norm
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -57,16 +59,16 @@ class Cache:
     def __init__(
         self, config: ModelConfig, rows: int, length: int, device: torch.device | str, dtype: torch.dtype
     ) -> None:
-        shape = (config.layers, rows, config.kv_heads, length, config.head_size)
+        shape = (config.layers, rows, length, config.kv_heads, config.head_size)
         self.keys = torch.zeros(shape, device=device, dtype=dtype)
         self.values = torch.zeros(shape, device=device, dtype=dtype)
         self.length = length
 
     def update(self, layer: int, keys: Tensor, values: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Store keys and values [B, G, T, D] at `positions` [B, T]; give back all slots [B, G, length, D]."""
+        """Store keys and values [B, T, G, D] at `positions` [B, T]; give back all slots [B, length, G, D]."""
         rows = torch.arange(len(positions), device=positions.device)[:, None]
-        self.keys[layer, rows, :, positions] = keys.transpose(1, 2)
-        self.values[layer, rows, :, positions] = values.transpose(1, 2)
+        self.keys[layer, rows, positions] = keys
+        self.values[layer, rows, positions] = values
         return self.keys[layer], self.values[layer]
 
 
@@ -89,7 +91,7 @@ class RMSNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.epsilon)
+        return rms_norm(x, self.weight, self.epsilon)
 
 
 def rotary_angles(positions: Tensor, head_size: int, theta: float) -> tuple[Tensor, Tensor]:
@@ -100,16 +102,21 @@ def rotary_angles(positions: Tensor, head_size: int, theta: float) -> tuple[Tens
 
 
 def rotate(x: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-    """Turn each pair (x[i], x[i + D/2]) of queries or keys [B, H, T, D] by its angle."""
+    """Turn each pair (x[i], x[i + D/2]) of queries or keys [B, T, H, D] by its angle."""
     first, second = x.chunk(2, dim=-1)
     return torch.cat((first * cosines - second * sines, second * cosines + first * sines), dim=-1)
 
 
-def document_mask(segments: Tensor) -> Tensor:
-    """[B, 1, T, T] from `segments` [B, T]: which position sees which, causally and within one document."""
+def attention_bias(visible: Tensor, dtype: torch.dtype) -> Tensor:
+    """0 where `visible`, -inf where not."""
+    return torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill_(~visible, -torch.inf)
+
+
+def visible_positions(segments: Tensor) -> Tensor:
+    """[B, T, T] from `segments` [B, T]: which position sees which, causally and within one document."""
     length = segments.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
-    return ((segments[:, :, None] == segments[:, None, :]) & causal)[:, None]
+    return (segments[:, :, None] == segments[:, None, :]) & causal
 
 
 class Attention(nn.Module):
@@ -131,24 +138,19 @@ class Attention(nn.Module):
         self,
         x: Tensor,
         angles: tuple[Tensor, Tensor],
-        mask: Tensor | None,
+        bias: Tensor,
         layer: int,
         cache: Cache | None,
         positions: Tensor | None,
     ) -> Tensor:
         """[B, T, C] -> [B, T, C]."""
-        rows, length, _ = x.shape
-        queries = self.q_norm(self.q_proj(x).view(rows, length, self.config.heads, -1)).transpose(1, 2)
-        keys = self.k_norm(self.k_proj(x).view(rows, length, self.config.kv_heads, -1)).transpose(1, 2)
-        values = self.v_proj(x).view(rows, length, self.config.kv_heads, -1).transpose(1, 2)
-        queries, keys = rotate(queries, *angles), rotate(keys, *angles)
+        split = (*x.shape[:2], -1, self.config.head_size)
+        queries = rotate(self.q_norm(self.q_proj(x).view(split)), *angles)
+        keys = rotate(self.k_norm(self.k_proj(x).view(split)), *angles)
+        values = self.v_proj(x).view(split)
         if cache is not None and positions is not None:
             keys, values = cache.update(layer, keys, values, positions)
-        groups = self.config.heads // self.config.kv_heads
-        if groups > 1:
-            keys, values = keys.repeat_interleave(groups, dim=1), values.repeat_interleave(groups, dim=1)
-        seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, is_causal=mask is None)
-        return self.o_proj(seen.transpose(1, 2).reshape(rows, length, -1))
+        return self.o_proj(attend(queries, keys, values, bias))
 
 
 class FeedForward(nn.Module):
@@ -180,12 +182,12 @@ class Block(nn.Module):
         self,
         x: Tensor,
         angles: tuple[Tensor, Tensor],
-        mask: Tensor | None,
+        bias: Tensor,
         layer: int,
         cache: Cache | None,
         positions: Tensor | None,
     ) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), angles, mask, layer, cache, positions)
+        x = x + self.self_attn(self.input_layernorm(x), angles, bias, layer, cache, positions)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -232,19 +234,18 @@ class Transformer(nn.Module):
             positions: [B, T], the place of each token in its row; needed with a cache, else 0 .. T-1.
             dtype: of the computation.
         """
-        mask = None if segments is None else document_mask(segments)
+        places = torch.arange(tokens.shape[1], device=tokens.device) if positions is None else positions
         if cache is not None:
             assert positions is not None, "a cache needs the positions of its tokens"
-            slots = torch.arange(cache.length, device=tokens.device)
-            mask = (slots <= positions[:, :, None])[:, None]
-        places = torch.arange(tokens.shape[1], device=tokens.device) if positions is None else positions
+            visible = torch.arange(cache.length, device=tokens.device) <= positions[:, :, None]
+        else:
+            visible = visible_positions(torch.zeros_like(tokens[:1]) if segments is None else segments)
+        bias = attention_bias(visible, dtype)
         cosines, sines = rotary_angles(places, self.config.head_size, self.config.rope_theta)
-        if cosines.ndim == 3:  # one set of positions a row: the heads share it
-            cosines, sines = cosines[:, None], sines[:, None]
-        angles = cosines.to(dtype), sines.to(dtype)
+        angles = cosines[..., None, :].to(dtype), sines[..., None, :].to(dtype)  # the same for all heads
         x = self.embed_tokens(tokens).to(dtype)
         for layer, block in enumerate(self.layers):
-            x = block(x, angles, mask, layer, cache, positions)
+            x = block(x, angles, bias, layer, cache, positions)
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -1,6 +1,9 @@
-"""One optimizer step: micro-batches forward and backward, clipping, the update.
+"""One optimizer step: micro-batches forward and backward, side by side, then clipping and the update.
 
 Notable here:
+- On a processor each thread computes whole micro-batches on its own and the gradients are added in the order of the
+  batch. Splitting each operation over the threads instead, as PyTorch does by itself, makes them wait for one another
+  thousands of times a step, which costs dearly as soon as another program takes one of the cores.
 - The loss is the mean over all counted positions of the batch, whatever the cut into micro-batches.
 - A step whose loss or gradient is not finite moves nothing.
 """
@@ -8,15 +11,17 @@ Notable here:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from charmer.model.network import Transformer
 from charmer.tokens.windows import Batch
 from charmer.training.interrupts import Interrupts
+from charmer.training.loss import cross_entropy
 from charmer.training.optimizer import Optimizer
 
 
@@ -30,7 +35,14 @@ class StepResult:
 
 
 class Engine:
-    """Trains a network, one batch at a time."""
+    """Trains a network, one batch at a time.
+
+    Args:
+        dtype: of the activations.
+        clip: global gradient norm above which the gradients are scaled down to it.
+        micro_rows: windows that are computed at once, by each thread.
+        pool: the threads; the process should let each of PyTorch's operations use one.
+    """
 
     def __init__(
         self,
@@ -39,29 +51,40 @@ class Engine:
         dtype: torch.dtype,
         clip: float,
         micro_rows: int,
+        pool: ThreadPoolExecutor,
         interrupts: Interrupts,
     ) -> None:
         self.model, self.optimizer, self.dtype, self.clip = model, optimizer, dtype, clip
-        self.micro_rows, self.interrupts = micro_rows, interrupts
+        self.micro_rows, self.pool, self.interrupts = micro_rows, pool, interrupts
+        self.weights = list(model.parameters())
 
     def step(self, batch: Batch, learning_rate: float) -> StepResult:
         """Train on one batch. A signal before the update leaves the weights as they were."""
-        self.optimizer.clear()
         counted = int(batch.mask.sum())
-        total = torch.zeros((), dtype=torch.float64)
-        for part in zip(*(tensor.split(self.micro_rows) for tensor in batch), strict=True):
-            loss = self._loss(*(tensor.to(self.model.device, non_blocking=True) for tensor in part)) / counted
-            loss.backward()
-            total += loss.detach().double().cpu()
-        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip))
-        value = float(total)
-        skipped = not (math.isfinite(value) and math.isfinite(norm))
+        loss = 0.0
+        for weight in self.weights:
+            weight.grad = None
+        for part, gradients in self.pool.map(self._gradients, self._parts(batch)):
+            loss += part / counted
+            for weight, gradient in zip(self.weights, gradients, strict=True):
+                weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
+        for weight in self.weights:
+            assert weight.grad is not None
+            weight.grad.div_(counted)
+        norm = float(torch.nn.utils.clip_grad_norm_(self.weights, self.clip))
+        skipped = not (math.isfinite(loss) and math.isfinite(norm))
         if not skipped:
             with self.interrupts.hold():
-                self.optimizer.step(learning_rate)
-        return StepResult(value, norm, skipped)
+                self.optimizer.step(learning_rate, self.pool)
+        return StepResult(loss, norm, skipped)
 
-    def _loss(self, x: Tensor, y: Tensor, mask: Tensor, segments: Tensor) -> Tensor:
-        """Summed cross-entropy of the counted positions."""
-        logits = self.model(x, segments, dtype=self.dtype)
-        return F.cross_entropy(logits.flatten(0, 1).float(), y.masked_fill(~mask, -100).flatten(), reduction="sum")
+    def _parts(self, batch: Batch) -> Iterator[Batch]:
+        for tensors in zip(*(tensor.split(self.micro_rows) for tensor in batch), strict=True):
+            yield Batch(*(tensor.to(self.model.device, non_blocking=True) for tensor in tensors))
+
+    def _gradients(self, part: Batch) -> tuple[float, tuple[Tensor, ...]]:
+        """Summed loss of a micro-batch, and its gradient by each weight."""
+        hidden = self.model.hidden(part.x, part.segments, dtype=self.dtype).flatten(0, 1)
+        loss = cross_entropy(hidden, self.model.embed_tokens.weight, part.y.flatten(), part.mask.flatten())
+        gradients = torch.autograd.grad(loss, self.weights)
+        return float(loss.detach()), gradients

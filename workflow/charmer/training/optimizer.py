@@ -4,75 +4,80 @@ Notable here:
 - Muon's update is scaled to the size of AdamW's (`match_rms_adamw`), so that one learning rate serves both and means
   the same for any shape of matrix.
 - Weight decay falls on the matrices of the blocks alone, not on norms and not on the embedding.
+- The matrices are dealt out to as many Muon optimizers as there are threads, which then work side by side.
 - State goes to and from a flat mapping of names to tensors, which a safetensors file can hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from charmer.model.network import Transformer
 
 
 class Optimizer:
-    """One or two of PyTorch's optimizers over a network's weights.
+    """PyTorch's optimizers over a network's weights.
 
     Muon: Jordan et al. 2024, kellerjordan.github.io/posts/muon; its scale: Liu et al. 2025, arXiv:2502.16982.
     AdamW: Loshchilov and Hutter 2017, arXiv:1711.05101.
     """
 
-    def __init__(self, model: Transformer, kind: str, weight_decay: float) -> None:
-        self.parameters = dict(model.named_parameters())
-        matrices = [p for name, p in self.parameters.items() if p.ndim == 2 and "embed" not in name]
-        others = [p for name, p in self.parameters.items() if p.ndim < 2 or "embed" in name]
+    def __init__(self, model: Transformer, kind: str, weight_decay: float, threads: int = 1) -> None:
+        self.weights = dict(model.named_parameters())
+        matrices = [weight for name, weight in self.weights.items() if weight.ndim == 2 and "embed" not in name]
+        others = [weight for name, weight in self.weights.items() if weight.ndim < 2 or "embed" in name]
         groups: list[dict[str, Any]] = [{"params": others, "weight_decay": 0.0}]
         if kind == "adamw":
             groups.append({"params": matrices, "weight_decay": weight_decay})
-        fused = next(iter(self.parameters.values())).device.type in ("cpu", "cuda")
+        fused = model.device.type in ("cpu", "cuda")
         self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=fused)]
         if kind == "muon":
-            self.parts.append(
-                torch.optim.Muon(matrices, weight_decay=weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw")
-            )
+            self.parts += [
+                torch.optim.Muon(share, weight_decay=weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw")
+                for share in _dealt(matrices, threads)
+            ]
 
-    def step(self, learning_rate: float) -> None:
+    def step(self, learning_rate: float, pool: ThreadPoolExecutor) -> None:
         """Move the weights by their gradients."""
         for part in self.parts:
             for group in part.param_groups:
                 group["lr"] = learning_rate
-            part.step()
-
-    def clear(self) -> None:
-        """Forget the gradients."""
-        for parameter in self.parameters.values():
-            parameter.grad = None
+        list(pool.map(lambda part: part.step(), self.parts))
 
     def state(self) -> dict[str, Tensor]:
         """All tensors of the state, by "<weight>.<kind>"."""
-        names: dict[Any, str] = {parameter: name for name, parameter in self.parameters.items()}
+        names: dict[Any, str] = {weight: name for name, weight in self.weights.items()}
         return {
-            f"{names[parameter]}.{kind}": tensor
+            f"{names[weight]}.{kind}": tensor
             for part in self.parts
-            for parameter, state in part.state.items()
+            for weight, state in part.state.items()
             for kind, tensor in state.items()
         }
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over what `state` gave."""
-        for part in self.parts:
-            for group in part.param_groups:
-                for parameter in group["params"]:
-                    part.state.pop(parameter, None)
-        owners = {
-            parameter: part for part in self.parts for group in part.param_groups for parameter in group["params"]
-        }
-        for name, tensor in state.items():
-            weight, kind = name.rsplit(".", 1)
-            parameter = self.parameters[weight]
-            # AdamW counts its steps in a float32 scalar on the CPU, unless it is fused on a GPU.
-            device = tensor.device if kind == "step" and parameter.device.type != "cuda" else parameter.device
-            owners[parameter].state[parameter][kind] = tensor.clone().to(device)
+        owners = {weight: part for part in self.parts for group in part.param_groups for weight in group["params"]}
+        for weight, part in owners.items():
+            part.state.pop(weight, None)
+        for key, tensor in state.items():
+            name, kind = key.rsplit(".", 1)
+            weight = self.weights[name]
+            # AdamW counts its steps in a scalar that stays on the processor unless the optimizer is fused on a GPU.
+            device = tensor.device if kind == "step" and weight.device.type != "cuda" else weight.device
+            owners[weight].state[weight][kind] = tensor.clone().to(device)
+
+
+def _dealt(matrices: list[nn.Parameter], threads: int) -> list[list[nn.Parameter]]:
+    """Shares of about equal work: each matrix, largest first, goes to the share that has least."""
+    shares: list[list[nn.Parameter]] = [[] for _ in range(min(threads, len(matrices)))]
+    work = [0] * len(shares)
+    for matrix in sorted(matrices, key=lambda matrix: -matrix.numel()):
+        least = work.index(min(work))
+        shares[least].append(matrix)
+        work[least] += matrix.numel() * min(matrix.shape)
+    return shares

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ HELD_OUT_COLUMNS = pa.schema(
     }
 )
 SKIPS_ALLOWED = 20
+MICRO_TOKENS = 4096
 
 
 def train(
@@ -83,9 +85,9 @@ def train(
         Failure: bad input, no such device, a full disk, a diverging run; the message names the file or the knob.
         KeyboardInterrupt: on SIGINT or SIGTERM, after a checkpoint was written.
     """
-    torch.set_num_threads(threads)
-    with checkpoint.lock(checkpoints), Interrupts() as interrupts:
-        run = Run(data, settings, checkpoints, identity, interrupts)
+    torch.set_num_threads(1)  # the engine spreads whole micro-batches over its threads, not single operations
+    with checkpoint.lock(checkpoints), Interrupts() as interrupts, ThreadPoolExecutor(threads) as pool:
+        run = Run(data, settings, checkpoints, identity, interrupts, pool, threads)
         try:
             run.go()
         except KeyboardInterrupt:
@@ -103,7 +105,14 @@ class Run:
     """The state of a run and what moves it on."""
 
     def __init__(
-        self, data: dict[str, Path], settings: dict[str, Any], checkpoints: Path, identity: str, interrupts: Interrupts
+        self,
+        data: dict[str, Path],
+        settings: dict[str, Any],
+        checkpoints: Path,
+        identity: str,
+        interrupts: Interrupts,
+        pool: ThreadPoolExecutor,
+        threads: int,
     ) -> None:
         self.knobs, self.folder, self.identity = settings["train"], checkpoints, identity
         self.budget = Budget.parse(self.knobs["budget"])
@@ -124,11 +133,10 @@ class Run:
         self.model = Transformer(self.config)
         self.model.initialise(self.knobs["seed"])
         self.model.to(self.device)
-        self.optimizer = Optimizer(self.model, self.knobs["optimizer"], self.knobs["weight_decay"])
+        self.optimizer = Optimizer(self.model, self.knobs["optimizer"], self.knobs["weight_decay"], threads)
         rows = self.knobs["batch_tokens"] // context
-        self.engine = Engine(
-            self.model, self.optimizer, self.dtype, self.knobs["clip"], max(1, min(rows, 8192 // context)), interrupts
-        )
+        micro_rows = max(1, min(-(-rows // threads), MICRO_TOKENS // context))
+        self.engine = Engine(self.model, self.optimizer, self.dtype, self.knobs["clip"], micro_rows, pool, interrupts)
         self.interrupts = interrupts
         self.step = self.tokens = self.skips = 0
         self.seconds = 0.0
