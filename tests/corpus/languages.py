@@ -3,6 +3,9 @@
 Each text is put into a Python file and encoded in every encoding that its language is written in.
 """
 
+# Other scripts' letters are what this file is about, and its lines are as long as their sentences.
+# ruff: noqa: E501, RUF001
+
 TEXTS: dict[str, str] = {
     "Polish": """\
 Ta funkcja wczytuje plik z ustawieniami i sprawdza, czy wszystkie wymagane pola są obecne.

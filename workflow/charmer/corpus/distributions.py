@@ -12,7 +12,6 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import os
-import re
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
@@ -20,15 +19,10 @@ from typing import Any
 
 from charmer.common.failure import Failure
 from charmer.corpus.directories import Entry, examine, found
-from charmer.corpus.found import Found, Package, shown
+from charmer.corpus.found import Found, Package, normalized, shown
 from charmer.corpus.licences import LICENCE_FILE, metadata_licence, read_text
 from charmer.corpus.refusal import Refusal
 from charmer.corpus.selection import SKIPPED_FOLDERS, Selection
-
-
-def normalized(name: str) -> str:
-    """A distribution's name as PyPI compares it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def installed(source: dict[str, Any]) -> list[tuple[str, Distribution]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import NamedTuple
 
 
@@ -31,6 +32,11 @@ class Found(NamedTuple):
     bytes: int
     place: str | None = None
     content: Content | None = None
+
+
+def normalized(name: str) -> str:
+    """A distribution's name as PyPI compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def shown(path: str) -> str:

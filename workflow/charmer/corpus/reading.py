@@ -1,22 +1,27 @@
 """The bytes of one file on the disk, or why it has none: never blocks, never reads more than allowed."""
 
 # Paths stay strings here, for speed and so that names of any bytes pass through.
-# ruff: noqa: PTH116, PTH123
+# ruff: noqa: PTH116, PTH123, SIM115
 
 from __future__ import annotations
 
 import os
+import re
 import stat
+from typing import IO
 
 from charmer.corpus.directories import file_type, obstacle
 
+SHEBANG = re.compile(rb"#!.*\bpython[0-9.]*w?\b")
+SHEBANG_BYTES = 250  # Linux reads no more
+
 
 class Unreadable(Exception):
-    """A file that gives no content; `reason` is a key of charmer.corpus.refusal.REASONS."""
+    """A file that gives no content; `reason` is a key of charmer.corpus.refusal.REASONS, `size` in bytes if known."""
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason, detail)
-        self.reason, self.detail = reason, detail
+    def __init__(self, reason: str, detail: str = "", size: int = -1) -> None:
+        super().__init__(reason, detail, size)
+        self.reason, self.detail, self.size = reason, detail, size
 
 
 def read(place: str, limit: int) -> bytes:
@@ -29,18 +34,12 @@ def read(place: str, limit: int) -> bytes:
         Unreadable: it is no regular file, too large, gone, forbidden, or changed meanwhile.
     """
     try:
-        status = os.stat(place)
-        if not stat.S_ISREG(status.st_mode):  # opening a device can itself do something
-            raise Unreadable("not a regular file", file_type(status.st_mode))
-        handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
-        with open(handle, "rb", buffering=0) as file:
-            before = os.fstat(handle)
-            if not stat.S_ISREG(before.st_mode):
-                raise Unreadable("not a regular file", file_type(before.st_mode))
+        with _opened(place) as file:
+            before = os.fstat(file.fileno())
             if before.st_size > limit:
                 raise Unreadable("too large", f"{before.st_size:,} bytes, limit {limit:,}")
-            data = _read_up_to(file, before.st_size + 1)
-            after = os.fstat(handle)
+            data = file.read(before.st_size + 1)
+            after = os.fstat(file.fileno())
     except OSError as error:
         raise Unreadable(*obstacle(error, place)) from None
     if len(data) != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
@@ -49,9 +48,21 @@ def read(place: str, limit: int) -> bytes:
     return data
 
 
-def _read_up_to(file: object, count: int) -> bytes:
-    parts = []
-    while count > 0 and (part := file.read(count)):  # type: ignore[attr-defined]
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
+def head(place: str) -> bytes:
+    """The first bytes of a regular file, enough for a shebang; empty if it cannot be read."""
+    try:
+        with _opened(place) as file:
+            return file.read(SHEBANG_BYTES)
+    except (OSError, Unreadable):
+        return b""
+
+
+def _opened(place: str) -> IO[bytes]:
+    status = os.stat(place)
+    if stat.S_ISREG(status.st_mode):  # opening a device can itself do something
+        file = open(os.open(place, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)), "rb")
+        status = os.fstat(file.fileno())
+        if stat.S_ISREG(status.st_mode):
+            return file
+        file.close()
+    raise Unreadable("not a regular file", file_type(status.st_mode))

@@ -7,7 +7,6 @@ text itself.
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -16,12 +15,9 @@ from charmer.corpus import notebooks
 from charmer.corpus.decode import decode
 from charmer.corpus.found import Found
 from charmer.corpus.parsing import syntax_error
-from charmer.corpus.reading import Unreadable, read
+from charmer.corpus.reading import SHEBANG, Unreadable, head, read
 from charmer.corpus.refusal import Refusal
 from charmer.corpus.shards import ROWS
-
-SHEBANG = re.compile(rb"#!.*\bpython[0-9.]*w?\b")
-
 
 Stream = bytes  # an Arrow IPC stream
 
@@ -64,11 +60,11 @@ def _row(file: Found, batch: Batch) -> dict[str, Any] | None:
     Raises:
         Unreadable: the file is to be refused.
     """
+    if file.kind == "script" and file.place is not None and not SHEBANG.match(head(file.place)):
+        return None
     if file.bytes > batch.limit:
         raise Unreadable("too large", f"{file.bytes:,} bytes, limit {batch.limit:,}")
     data = file.content if file.content is not None else read(str(file.place), batch.limit)
-    if file.kind == "script" and not SHEBANG.match(data):
-        return None
     decoded = decode(data)
     text = decoded.text if file.kind != "notebook" else notebooks.code(decoded.text)
     if not text:

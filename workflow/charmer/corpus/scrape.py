@@ -75,7 +75,7 @@ def _batches(
     found: Iterator[Found | Refusal], source: dict[str, Any], settings: dict[str, Any], refusals: list[Refusal]
 ) -> Iterator[Batch]:
     """The files in batches of about a megabyte; what the source itself refused goes straight to `refusals`."""
-    limit = int(settings["max_file_mb"] * 1_000_000)
+    limit = sources.largest_file(settings)
     files: list[Found] = []
     size = 0
     for item in found:

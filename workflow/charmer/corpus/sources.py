@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from charmer.common.failure import Failure
-from charmer.corpus import directories, distributions
+from charmer.corpus import archives, directories, distributions, git
 from charmer.corpus.found import Found
 from charmer.corpus.refusal import Refusal
 from charmer.corpus.selection import Selection
@@ -22,6 +22,8 @@ ON_DISK = {"directory", "stdlib", "distributions"}  # kinds whose files lie on t
 
 def digest(source: dict[str, Any], settings: dict[str, Any]) -> str:
     """A hexadecimal digest of the files that a source selects: relative path, size and modification time of each.
+
+    For archives those of the archives themselves, for a git repository the id of the commit.
 
     Args:
         source: one entry of the config's `sources`.
@@ -51,7 +53,16 @@ def files(source: dict[str, Any], settings: dict[str, Any]) -> Iterator[Found | 
             return directories.stdlib_files(selection)
         case "distributions":
             return distributions.distribution_files(source, selection)
+        case "archive":
+            return archives.archive_files(source, selection, largest_file(settings))
+        case "git":
+            return git.git_files(source, selection, largest_file(settings))
     raise Failure(f"source {source['name']}: unknown kind {source['kind']}")
+
+
+def largest_file(settings: dict[str, Any]) -> int:
+    """The size in bytes above which a file is refused."""
+    return int(settings["max_file_mb"] * 1_000_000)
 
 
 def _entries(source: dict[str, Any], selection: Selection) -> Iterator[directories.Entry]:
@@ -62,4 +73,9 @@ def _entries(source: dict[str, Any], selection: Selection) -> Iterator[directori
             return directories.stdlib_entries(selection)
         case "distributions":
             return distributions.distribution_entries(source, selection)
+        case "archive":
+            return archives.archive_entries(source, selection)
+        case "git":
+            commit = git.commit_of(source)
+            return iter([directories.Entry(source["path"], commit, "commit", -1, 0)])
     raise Failure(f"source {source['name']}: unknown kind {source['kind']}")
