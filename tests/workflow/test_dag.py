@@ -8,7 +8,7 @@ import math
 import numpy
 import pandas
 import pytest
-from conftest import Project
+from project import Project
 
 pytestmark = pytest.mark.xdist_group("finished")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import subprocess
 import time
 
 import pandas
 import pytest
-from conftest import Project, kill_group, wait_for
+from project import Project, kill_group, wait_for
 
 
 def last_lines(result) -> str:
@@ -64,6 +65,30 @@ def test_a_job_that_dies_leaves_no_half_written_output(finished: Project, tmp_pa
     assert "train.npy" in last_lines(result)
     fresh_models = [path for path in project.folder.glob("results/models/*/*") if path.stat().st_mtime > tokens.stat().st_mtime]
     assert [path.name for path in fresh_models if path.suffix != ".log"] == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 3 MB, to run a project on."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_is_one_line_and_after_room_was_made_the_same_call_goes_on(fresh: Project, small_disk):
+    (fresh.folder / "results").symlink_to(small_disk)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 2_900_000)
+    result = fresh.snakemake("corpus")
+    assert result.returncode != 0
+    assert "the disk is full; free some room and run the same command again" in last_lines(result)
+    ballast.unlink()
+    result = fresh.snakemake("corpus")
+    assert result.returncode == 0, result.stderr
 
 
 LONG = {"train": "{budget: 100000 steps, checkpoint_seconds: 1}", "evaluate": "{metrics: [bits_per_byte]}"}

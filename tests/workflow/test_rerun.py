@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Project, module_text
+from project import Project, module_text
 
 pytestmark = pytest.mark.xdist_group("finished")
 
