@@ -1,4 +1,4 @@
-"""Fill-in-the-middle: windows rearranged while training reads them, so that the model learns to write between two texts.
+"""Fill-in-the-middle: windows rearranged while training reads them, so that a model learns to write between two texts.
 
 Notable here:
 - Bavarian et al. 2022, "Efficient training of language models to fill in the middle": a text is cut at two places that
@@ -18,6 +18,7 @@ import numpy as np
 from charmer.tokens.tokenizer import Tokenizer
 
 MARKS = 4  # prefix, suffix, middle and <|endoftext|>
+GROWTH = 4  # tokens left free for what the cuts add: a token that is cut becomes two or more
 SHORTEST = 16  # tokens; shorter parts of documents stay as they are
 
 
@@ -58,7 +59,7 @@ class FillInTheMiddle:
         for part in np.split(ids, np.flatnonzero(ids == self.tokenizer.eof) + 1):
             body = part[:-1] if len(part) and part[-1] == self.tokenizer.eof else part
             chosen = random.random() < self.share
-            if chosen and min(len(body), room - MARKS) >= SHORTEST:
+            if chosen and min(len(body), room - MARKS - GROWTH) >= SHORTEST:
                 part = self._fit(body, room, random)
             parts.append(part[:room])
             room -= len(parts[-1])
@@ -68,7 +69,7 @@ class FillInTheMiddle:
         """`body` rearranged, <|endoftext|> behind it, in at most `room` ids; its end is cut where it is too long."""
         first, second = np.sort(random.random(2))
         suffix_first = bool(random.random() < self.spm_share)
-        kept = min(len(body), room - MARKS)
+        kept = min(len(body), room - MARKS - GROWTH)
         while kept >= SHORTEST:
             try:
                 text = self.tokenizer.decode_bytes(body[:kept]).decode("utf-8")

@@ -107,5 +107,6 @@ def place(heads: np.ndarray, end: int, context: int, overlap: float = 0.0, align
     while found[-1] < last:
         position = min(found[-1] + stride, last)
         head = ordered[bisect_right(ordered, position) - 1]
-        found.append(head if max(position - slack, found[-1] + 1) <= head else position)
+        steps_back = max(position - slack, found[-1] + 1) <= head and position < last
+        found.append(head if steps_back else position)
     return np.array(found, np.int64)

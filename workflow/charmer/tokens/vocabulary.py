@@ -2,7 +2,7 @@
 
 Notable here:
 - BPE is learned from a prefix of the training documents. Their order is pseudo-random by content, so tens of MB are a
-  fair sample (20 MB instead of 100 cost half a percent in bytes per token), and one vocabulary serves all dataset sizes.
+  fair sample (20 MB instead of 100 cost half a percent in bytes per token); one vocabulary serves all dataset sizes.
 - One document in 32 is kept from learning and measured afterwards: the statistics describe text that is new to the
   vocabulary.
 """
