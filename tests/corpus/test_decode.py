@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from charmer.corpus import sources
 from charmer.corpus.decode import Decoded, decode
 from charmer.corpus.found import Found
-from charmer.corpus.parsing import syntax_error
+from charmer.corpus.parsing import syntax_error, tokenizes
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from .languages import ENCODINGS, TEXTS
 
@@ -55,6 +58,34 @@ def test_everything_installed_reads_as_tokenize_open_reads_it() -> None:
     }
     assert [path for path, same in compared.items() if not same] == []
     assert len(compared) > 1000
+
+
+HEADS = [
+    "# -*- coding: {} -*-\n", "#!/usr/bin/python\n# vim: fileencoding={}\r\n", "\n# coding={}\n", "\f# coding: {}\r# x\n",
+    "# a\r# coding: {}\n", "'doc'\n# coding: {}\n", "x = 1  # coding: {}\n", "\ufeff# coding: {}\n", "",
+]  # fmt: skip
+CODECS = [
+    "utf-8", "UTF8", "utf-8-unix", "latin-1-dos", "iso_latin_1", "ascii", "koi8-r", "cp1251", "shift_jis", "euc-jp", "hz",
+    "gb18030", "big5", "iso-2022-jp", "utf-7", "unicode_escape", "idna", "punycode", "undefined", "rot13", "unknown",
+]  # fmt: skip
+FRAGMENTS = [
+    b"x = 1\n", b"s = '\xe9\xe8'\n", "# Имя\n".encode(), b"\r\n", b"\r", b"\x1b$B", b"+AGE-", b"'\\u1234\\x41'\n",
+    b"~{<:Ky~}", b"\x95\\'\n", b"\f\n", b"\x1a", b"\xc2\x85", "\u2028".encode(), b"\xef\xbb\xbf", b"\xff\xfe", b"\x80",
+]  # fmt: skip
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.sampled_from(HEADS), st.sampled_from(CODECS), st.lists(st.sampled_from(FRAGMENTS), max_size=8))
+def test_whatever_python_reads_and_tokenizes_reads_the_same(head: str, codec: str, fragments: list[bytes]) -> None:
+    data = head.format(codec).encode() + b"".join(fragments)
+    ours = decode(data).text
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        text = io.TextIOWrapper(io.BytesIO(data), encoding).read()
+    except (SyntaxError, UnicodeError, LookupError):
+        return
+    if tokenizes(text):
+        assert ours == text
 
 
 # --- declared, marked, and neither -----------------------------------------------------------------------------

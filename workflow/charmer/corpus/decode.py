@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 import chardet
 from chardet.enums import EncodingEra
 
-from charmer.corpus.parsing import PARSES, soundness, tokenizes
+from charmer.corpus.parsing import PARSES, soundness
 
 # Longer marks first: UTF-32's little-endian mark begins with UTF-16's.
 MARKS = [
@@ -37,6 +37,15 @@ BLANK = re.compile(rb"^[ \t\f]*(?:[#\r\n]|$)", re.ASCII)
 # A text is taken for damaged rather than for another encoding if at most this share of its non-ASCII characters
 # is undecodable. Text in a legacy encoding forms valid UTF-8 sequences almost never, so the bound may be generous.
 DAMAGED_SHARE = 0.25
+
+# Codecs of escapes, which know no replacement or make lone surrogates of it; as a strict declaration they are fine.
+CANNOT_REPLACE = {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7"}
+CANNOT_REPLACE |= {codecs.lookup(name).name for name in CANNOT_REPLACE}
+
+WIDE = ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-16", "utf-32"]
+
+# Python in UTF-16 without a mark is still mostly ASCII characters; other bytes read as UTF-16 look like Chinese.
+LARGEST_FOREIGN_SHARE = 0.6
 
 # EBCDIC is left out: no file that begins with a readable `import` is in it.
 ERAS = EncodingEra.ALL & ~EncodingEra.MAINFRAME
@@ -91,7 +100,8 @@ def newline_style(text: str) -> str:
 def _read(data: bytes) -> Reading:
     for mark, codec, name in MARKS:
         if data.startswith(mark):
-            return _replaced(data[len(mark) :], codec, "bom")._replace(encoding=name)
+            body = data[len(mark) :]
+            return (_strict(body, codec, "bom") or _replaced(body, codec, "bom"))._replace(encoding=name)
     utf8 = _strict(data, "utf-8", "utf-8")
     declaration = declared(data)
     first = utf8
@@ -99,7 +109,7 @@ def _read(data: bytes) -> Reading:
         first = _faithful(_strict(data, declaration, "declared"), data) or utf8
     if first is not None and b"\0" not in data:
         undisputed = utf8 is not None and first.text == utf8.text
-        if undisputed or tokenizes(first.text):
+        if undisputed or soundness(first.text):
             return first
     best, best_soundness = first, 0 if first is not None else -1
     for reading in _others(data, utf8, declaration):
@@ -116,13 +126,21 @@ def declared(data: bytes) -> str | None:
     for line in data.split(b"\n", 2)[:2]:
         if match := DECLARATION.match(line):
             try:
-                codec = codecs.lookup(match[1].decode("ascii"))
+                codec = codecs.lookup(_normal_name(match[1].decode("ascii")))
             except LookupError:
                 return None
             return codec.name if getattr(codec, "_is_text_encoding", True) else None
         if not BLANK.match(line):
             return None
     return None
+
+
+def _normal_name(name: str) -> str:
+    """Emacs' names of encodings with line ends (`utf-8-unix`), which Python knows for two encodings."""
+    beginning = name[:12].lower().replace("_", "-") + "-"
+    if beginning.startswith("utf-8-"):
+        return "utf-8"
+    return "latin-1" if beginning.startswith(("latin-1-", "iso-8859-1-", "iso-latin-1-")) else name
 
 
 def _faithful(reading: Reading | None, data: bytes) -> Reading | None:
@@ -135,19 +153,18 @@ def _faithful(reading: Reading | None, data: bytes) -> Reading | None:
 def _others(data: bytes, utf8: Reading | None, declaration: str | None) -> Iterator[Reading]:
     """Every further candidate, most credible first; each differs from those before it."""
     if b"\0" in data:
-        for codec in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+        for codec in WIDE[:4]:
             wide = _strict(data, codec, "detected")
-            if wide is not None and "\0" not in wide.text:
+            if wide is not None and "\0" not in wide.text and _beyond_ascii(wide.text) < LARGEST_FOREIGN_SHARE:
                 yield wide
     if utf8 is not None:
         yield utf8
         return
     proposed: list[tuple[str | None, Origin]] = [("utf-8", "utf-8"), (declaration, "declared")]
     for name, origin in proposed:
-        if name is not None:
+        if name is not None and name not in CANNOT_REPLACE:
             damaged = _replaced(data, name, origin)
-            beyond_ascii = sum(1 for character in damaged.text if character > "\x7f")
-            if damaged.replaced and damaged.replaced <= DAMAGED_SHARE * beyond_ascii:
+            if damaged.replaced <= DAMAGED_SHARE * len(damaged.text) * _beyond_ascii(damaged.text):
                 yield damaged
     yield from _detected(data)
 
@@ -156,7 +173,12 @@ def _detected(data: bytes) -> Iterator[Reading]:
     """What chardet proposes for the lines that hold more than ASCII, as far as it decodes the whole file."""
     lines = b"\n".join(line for line in data.splitlines() if not line.isascii())
     ranking = chardet.detect_all(
-        lines, ignore_threshold=True, compat_names=False, encoding_era=ERAS, max_bytes=max(len(lines), 1)
+        lines,
+        ignore_threshold=True,
+        compat_names=False,
+        encoding_era=ERAS,
+        exclude_encodings=WIDE,
+        max_bytes=max(len(lines), 1),
     )
     seen: set[str] = set()
     for name in [str(result["encoding"]) for result in ranking if result["encoding"]] + ["cp1252", "latin-1"]:
@@ -185,3 +207,8 @@ def _replaced(data: bytes, codec: str, origin: Origin) -> Reading:
     text = data.decode(codec, "replace")
     kept = data.decode(codec, "ignore")
     return Reading(codec, origin, text, text.count("\ufffd") - kept.count("\ufffd"))
+
+
+def _beyond_ascii(text: str) -> float:
+    """The share of a text's characters that are not ASCII."""
+    return sum(character > "\x7f" for character in text) / max(len(text), 1)
