@@ -43,8 +43,8 @@ class Box:
 def test_signatures_are_module_level_functions_with_their_docstrings():
     found = {signature.name: signature for signature in functions.signatures(MODULE, "p", "m.py")}
     assert set(found) == {"plain", "documented"}
-    assert found["plain"].prompt == "def plain(a, b=LIMIT):\n"
-    assert found["documented"].prompt == 'def documented(text):\n    """Say something.\n\n    Twice."""\n'
+    assert found["plain"].prompt == "def plain(a, b=LIMIT):"
+    assert found["documented"].prompt == 'def documented(text):\n    """Say something.\n\n    Twice."""'
     assert {"re", "path", "LIMIT", "Box", "plain"} <= found["plain"].known
 
 
@@ -64,20 +64,18 @@ def test_a_split_without_functions_says_so(world: dict[str, Path]):
         functions.held_out(world["test_shards"], 4, fits=lambda prompt: False)
 
 
-PROMPT = "def f(a):\n"
+PROMPT = "def f(a):"
 
 
 @pytest.mark.parametrize(
     ("continuation", "expected"),
     [
-        ("    return a\n\n\ndef g():\n    pass\n", "    return a\n\n\n"),
-        (
-            '    b = """\nat the margin\n"""\n    return b\nprint(1)\n',
-            '    b = """\nat the margin\n"""\n    return b\n',
-        ),
-        ("    return (\n        a\n)\nx = 1\n", "    return (\n        a\n)\n"),
-        ("    return (\nx = 1\ny = 2\n", "    return (\n"),
-        ("x = 1\n", ""),
+        ("\n    return a\n\n\ndef g():\n    pass\n", "\n    return a\n\n\n"),
+        ('\n    b = """\nmargin\n"""\n    return b\nprint(1)\n', '\n    b = """\nmargin\n"""\n    return b\n'),
+        ("\n    return (\n        a\n)\nx = 1\n", "\n    return (\n        a\n)\n"),
+        ("\n    return (\nx = 1\ny = 2\n", "\n    return (\n"),
+        (" return a\nx = 1\n", " return a\n"),
+        ("\nx = 1\n", "\n"),
     ],
 )
 def test_a_function_ends_where_the_margin_begins_again(continuation: str, expected: str):
@@ -85,8 +83,9 @@ def test_a_function_ends_where_the_margin_begins_again(continuation: str, expect
 
 
 def test_a_function_cut_short_is_judged_by_its_complete_lines():
-    assert functions.function_of(PROMPT, "    b = a\n    return b +", ended=False) == PROMPT + "    b = a\n"
-    assert functions.function_of(PROMPT, "    b = a\n    return b", ended=True) == PROMPT + "    b = a\n    return b"
+    cut = "\n    b = a\n    return b"
+    assert functions.function_of(PROMPT, cut, ended=False) == PROMPT + "\n    b = a\n"
+    assert functions.function_of(PROMPT, cut, ended=True) == PROMPT + cut
 
 
 def test_compiling_runs_nothing(tmp_path: Path):
@@ -123,4 +122,4 @@ def test_a_docstring_alone_is_no_body():
     ],
 )
 def test_names_exist_when_something_binds_them(body: str, unknown: list[str]):
-    assert functions.unknown_names(PROMPT + body, frozenset({"re"})) == unknown
+    assert functions.unknown_names(f"{PROMPT}\n{body}", frozenset({"re"})) == unknown

@@ -95,10 +95,10 @@ def test_an_empty_split_is_named(world: dict[str, Path], tmp_path: Path):
 
 
 WRITTEN = {
-    "area": "    size = width * height\n    return size\n\n\ndef next():\n",
-    "clip": "    return min(value, LIMIT)\n",
-    "first": "    return sorted(nmaes)[0]\n",
-    "join": "    return ''.join(parts\nx = 1\n",
+    "area": "\n    size = width * height\n    return size\n\n\ndef next():\n",
+    "clip": "\n    return min(value, LIMIT)\n",
+    "first": "\n    return sorted(nmaes)[0]\n",
+    "join": "\n    return ''.join(parts\nx = 1\n",
 }
 
 
@@ -132,9 +132,9 @@ def test_the_same_seed_writes_the_same_functions(world: dict[str, Path]):
 
 
 def test_samples_keep_prompt_and_completion(world: dict[str, Path]):
-    knobs = {"prompts": ["def f():\n", "class A:\n"], **SAMPLING}
+    knobs = {"prompts": ["def f():\n    ", "class A:"], **SAMPLING}
     details = [json.loads(row["detail"]) for row in samples.evaluate(world["model"], {}, knobs, threads=1).to_pylist()]
-    assert [detail["prompt"] for detail in details] == ["def f():\n", "class A:\n"]
+    assert [detail["prompt"] for detail in details] == ["def f():", "class A:"]
     assert all(detail["completion"].endswith("\n") for detail in details)
 
 

@@ -1,4 +1,7 @@
-"""What the model writes when asked: a few fixed prompts, continued. These are for the eye, not for comparison."""
+"""What the model writes when asked: a few fixed prompts, continued. These are for the eye, not for comparison.
+
+Blanks at a prompt's end are left to the model, whose tokens may hold a newline together with the blanks behind it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     The detail holds prompt, completion (up to where its definition ends) and whether it compiles.
     """
     network, tokenizer = subject.load(model, threads)
-    prompts = settings["prompts"]
+    prompts = [prompt.rstrip() for prompt in settings["prompts"]]
     outputs = generate(
         network,
         tokenizer,

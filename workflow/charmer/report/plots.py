@@ -18,8 +18,10 @@ import numpy as np
 from charmer.report import numbers
 from charmer.report.inputs import Rows, members, pick
 
+THOUSANDS = alt.Axis(format="~s", labelExpr="datum.value === 0 ? '0' : datum.label")
 BINS = 300
 ROW = 26  # pixels of a row in a plot of intervals
+STRETCH = "Mean of each stretch of steps, and range."
 TITLES = {"bits/byte": "bits per byte", "share": "share"}
 
 
@@ -66,10 +68,10 @@ def training(metrics: Rows, held_out: Rows) -> list[Plot]:
     if held_out:
         plots.append(_held_out(held_out))
     curves = [
-        ("loss", "Training loss", "nats per token", "Mean of the batches of each stretch, and their range.", False),
-        ("learning_rate", "Learning rate", "rate of the matrices", "What the schedule asked for.", True),
-        ("gradient_norm", "Gradient norm", "global norm before clipping", "Mean of each stretch, and range.", True),
-        ("tokens_per_second", "Throughput", "tokens per second", "Mean of each stretch, and range.", True),
+        ("loss", "Training loss", "nats per token", f"{STRETCH} The axis does not begin at zero.", False),
+        ("learning_rate", "Learning rate", "learning rate", "What the schedule asked for.", True),
+        ("gradient_norm", "Gradient norm", "norm", f"Over all weights, before clipping. {STRETCH}", True),
+        ("tokens_per_second", "Throughput", "tokens per second", STRETCH, True),
     ]
     for column, title, axis, caption, zero in curves:
         points = _bins([(row["tokens"], row.get(column)) for row in metrics])
@@ -90,14 +92,19 @@ def _bins(pairs: list[tuple[float, float | None]]) -> Rows:
     ]
 
 
+def _axis(points: Rows) -> alt.Axis:
+    """Thousands as "k" where the values are that large, plain digits where they are not."""
+    return THOUSANDS if max(point["high"] for point in points) >= 1000 else alt.Axis(format="~g")
+
+
 def _curve(name: str, title: str, axis: str, caption: str, points: Rows, zero: bool) -> Plot:
-    x = alt.X("x:Q", title="tokens seen", axis=alt.Axis(format="~s"), scale=alt.Scale(nice=False))
+    x = alt.X("x:Q", title="tokens seen", axis=THOUSANDS, scale=alt.Scale(nice=False))
     scale = alt.Scale(zero=zero, nice=True)
     tips = [alt.Tooltip("x:Q", title="tokens", format=",")]
     tips += [alt.Tooltip(f"{key}:Q", title=key, format=".4~g") for key in ("mean", "low", "high")]
     base = alt.Chart(alt.InlineData(values=points)).encode(x=x)
     band = base.mark_area(style="band").encode(
-        y=alt.Y("low:Q", title=axis, scale=scale, axis=alt.Axis(format="~s")), y2="high:Q"
+        y=alt.Y("low:Q", title=axis, scale=scale, axis=_axis(points)), y2="high:Q"
     )
     line = base.mark_line(style="model-line").encode(y=alt.Y("mean:Q", title=axis, scale=scale), tooltip=tips)
     return _plot(name, title, caption, alt.layer(band, line).add_params(_zoom("zoom")), height=190)
@@ -106,7 +113,7 @@ def _curve(name: str, title: str, axis: str, caption: str, points: Rows, zero: b
 def _held_out(rows: Rows) -> Plot:
     points = [{"x": row["tokens"], "y": row["bits_per_byte"]} for row in rows]
     last = points[-1]
-    x = alt.X("x:Q", title="tokens seen", axis=alt.Axis(format="~s"), scale=alt.Scale(nice=False))
+    x = alt.X("x:Q", title="tokens seen", axis=THOUSANDS, scale=alt.Scale(nice=False))
     y = alt.Y("y:Q", title="bits per byte", scale=alt.Scale(zero=False))
     tips = [alt.Tooltip("x:Q", title="tokens", format=","), alt.Tooltip("y:Q", title="bits per byte", format=".4f")]
     base = alt.Chart(alt.InlineData(values=points)).encode(x=x, y=y)
@@ -118,7 +125,7 @@ def _held_out(rows: Rows) -> Plot:
         .encode(x=x, y=y, text="text:N")
     )
     chart = alt.layer(line, dots, label).add_params(_zoom("zoom"))
-    caption = "On the validation split, while training; the test split's figure is measured afterwards."
+    caption = "On the validation split, while training. The axis does not begin at zero."
     return _plot("held_out", "Held-out bits per byte", caption, chart, height=190)
 
 
@@ -164,7 +171,7 @@ def intervals(
         for row in rows
     ]
     highest = max(max(point["end"], point["beside"] or 0.0) for point in data)
-    domain = [0, 1] if unit == "share" else [0, highest * 1.12 or 1]
+    domain = [0, 1] if unit == "share" else [0, highest * 1.25 or 1]
     labels = ".0%" if unit == "share" else "~g"
     x = alt.X(
         "value:Q",
@@ -226,20 +233,19 @@ def _shares(kinds: Rows) -> Plot:
 
 def _positions(places: Rows) -> Plot:
     data = [
-        {"place": row["member"].replace("-", "\N{EN DASH}"), "value": row["value"], "low": row["low"]}
-        | {"high": row["high"], "cases": row["cases"]}
+        {"first": row["detail"]["first"], "place": row["member"].replace("-", " to ")}
+        | {key: row[key] for key in ("value", "low", "high")}
         for row in places
     ]
     x = alt.X(
-        "place:N",
-        sort=[point["place"] for point in data],
-        title="tokens of the file seen before",
+        "first:O",
+        title="tokens of the file seen before, at least",
         scale=alt.Scale(type="point", padding=0.3),
         axis=alt.Axis(labelAngle=0, labelOverlap="greedy"),
     )
     y = alt.Y("value:Q", title="bits per byte", scale=alt.Scale(zero=True))
     base = alt.Chart(alt.InlineData(values=data)).encode(x=x)
-    tips = [alt.Tooltip("place:N", title="seen before")]
+    tips = [alt.Tooltip("place:N", title="tokens seen")]
     tips += [alt.Tooltip(f"{key}:Q", format=".3f") for key in ("value", "low", "high")]
     chart = alt.layer(
         base.mark_area(style="band").encode(y=alt.Y("low:Q", title="bits per byte"), y2="high:Q"),
@@ -283,7 +289,7 @@ def corpus(counts: dict[str, Any]) -> list[Plot]:
         return []
     y = alt.Y("fate:N", sort=[point["fate"] for point in data], title=None, axis=alt.Axis(labelLimit=190))
     highest = max(point["files"] for point in data)
-    x = alt.X("files:Q", title="files", scale=alt.Scale(domain=[0, highest * 1.12], nice=False))
+    x = alt.X("files:Q", title="files", axis=THOUSANDS, scale=alt.Scale(domain=[0, highest * 1.25], nice=False))
     tips = [alt.Tooltip("fate:N"), alt.Tooltip("files:Q", format=","), alt.Tooltip("bytes:Q", format=",")]
     layers = [
         alt.Chart(alt.InlineData(values=[point for point in data if point["kept"] is kept]))

@@ -46,9 +46,9 @@ def theme(dark: bool) -> dict[str, Any]:
             "baseline": {"color": color["soft"], "fill": color["soft"], "stroke": color["soft"]},
             "baseline-line": {"stroke": color["soft"], "strokeWidth": 1.5, "fill": None},
             "band": {"fill": color["accent"], "fillOpacity": 0.16, "stroke": None},
-            "interval": {"stroke": color["accent"], "strokeWidth": 2, "opacity": 0.55},
-            "interval-baseline": {"stroke": color["soft"], "strokeWidth": 2, "opacity": 0.55},
-            "value": {"fill": color["ink"], "fontSize": 12, "align": "left", "dx": 8, "stroke": None},
+            "interval": {"color": color["accent"], "strokeWidth": 2, "opacity": 0.55},
+            "interval-baseline": {"color": color["soft"], "strokeWidth": 2, "opacity": 0.55},
+            "value": {"color": color["ink"], "fontSize": 12, "align": "left", "dx": 8},
         },
     }
 

@@ -11,6 +11,12 @@ from charmer.common import files
 from charmer.report import numbers
 
 WIDTH, SAMPLES, LINES = 80, 2, 9
+FIGURES = {
+    "bits_per_byte": "bits per byte on packages it never saw",
+    "xz": "bits per byte that xz -9 needs for the same files",
+    "compiles": "of the functions that it writes compile",
+    "names_exist": "use only names that exist",
+}
 
 
 def text(run: Path) -> str:
@@ -31,23 +37,20 @@ def text(run: Path) -> str:
 
 def _figures(summary: dict[str, Any]) -> list[str]:
     headline, model = summary["headline"], summary["model"]
-    lines = []
-    bits, xz = headline["bits_per_byte"], headline["xz"]
-    beside = f"   xz -9 needs {numbers.number(xz['value'], 'bits/byte')}" if xz["value"] is not None else ""
-    lines.append(f"{_value(bits):<28}bits per byte on packages it never saw{beside}")
-    lines.append(f"{_value(headline['compiles']):<28}of the functions that it writes compile")
-    lines.append(f"{_value(headline['names_exist']):<28}compile and use only names that exist")
+    rows = [(*_value(headline[name]), words) for name, words in FIGURES.items()]
     if "parameters" in model:
-        size = f" ({numbers.size(model['bytes'])} on disk)" if "bytes" in model else ""
-        lines.append(f"{numbers.scaled(model['parameters']):<28}parameters{size}")
+        size = f", {numbers.size(model['bytes'])} on disk" if "bytes" in model else ""
+        rows.append((numbers.scaled(model["parameters"]), "", f"parameters{size}"))
     if "tokens" in model and "seconds" in model:
-        lines.append(f"{numbers.scaled(model['tokens']):<28}tokens of training in {numbers.duration(model['seconds'])}")
-    return [_plain(line) for line in lines]
+        spent = f"tokens of training in {numbers.duration(model['seconds'])}"
+        rows.append((numbers.scaled(model["tokens"]), "", spent))
+    # Narrow spaces, which not every terminal has, become plain ones.
+    return [f"{value:>8}  {interval:<18} {words}".replace(numbers.SPACE, " ") for value, interval, words in rows]
 
 
-def _value(figure: dict[str, Any]) -> str:
+def _value(figure: dict[str, Any]) -> tuple[str, str]:
     interval = numbers.interval(figure["low"], figure["high"], figure["unit"])
-    return numbers.number(figure["value"], figure["unit"]) + (f" ({interval})" if interval else "")
+    return numbers.number(figure["value"], figure["unit"]), f"({interval})" if interval else ""
 
 
 def _sample(sample: dict[str, Any]) -> list[str]:
@@ -58,11 +61,6 @@ def _sample(sample: dict[str, Any]) -> list[str]:
     if len(lines) > LINES:
         shown.append("    ...")
     return ["".join(character if character.isprintable() else "?" for character in line) for line in shown]
-
-
-def _plain(line: str) -> str:
-    """Narrow spaces, which not every terminal has, as plain ones."""
-    return line.replace(numbers.SPACE, " ")
 
 
 def _from_here(path: Path) -> str:

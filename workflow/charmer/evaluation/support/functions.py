@@ -30,7 +30,8 @@ class Signature:
     """A function to be continued.
 
     Attributes:
-        prompt: `def` line and docstring, ending with a newline.
+        prompt: `def` line and docstring, without the newline behind: a vocabulary's tokens may hold a newline
+            together with the blanks that follow, and the model must be free to write such a token.
         known: the names that its module binds.
     """
 
@@ -93,8 +94,8 @@ def signatures(text: str, package: str, path: str) -> list[Signature]:
         if len(node.body) <= documented or (node.end_lineno or 0) - node.body[0].lineno < 1:
             continue
         last = node.body[0].end_lineno if documented else node.body[0].lineno - 1
-        prompt = "\n".join(lines[node.lineno - 1 : last]) + "\n"
-        if compiles(prompt + " " * node.body[0].col_offset + "pass\n"):
+        prompt = "\n".join(lines[node.lineno - 1 : last]).rstrip()
+        if compiles(f"{prompt}\n{' ' * node.body[0].col_offset}pass\n"):
             found.append(Signature(package, path, node.name, prompt, known))
     return sorted(found, key=lambda signature: hashlib.sha256(signature.prompt.encode()).digest())
 
@@ -105,9 +106,8 @@ def _binds(symbol: symtable.Symbol) -> bool:
 
 def cuts(prompt: str, continuation: str) -> Iterator[int]:
     """Where the function may end: before each line of the continuation that begins at the margin."""
-    for match in re.finditer(r"^(?=\S)", continuation, flags=re.MULTILINE):
-        if match.start() > 0 or prompt.endswith("\n"):
-            yield len(prompt) + match.start()
+    for match in re.finditer(r"\n(?=\S)", continuation):
+        yield len(prompt) + match.end()
 
 
 def function_of(prompt: str, continuation: str, ended: bool) -> str:

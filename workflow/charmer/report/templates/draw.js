@@ -1,26 +1,23 @@
 (() => {
-  // Draws every plot in the reader's color scheme, and again when that changes. Plots far below wait until needed.
+  // Draws every plot in the reader's color scheme, from the top down, and again when the scheme changes.
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const themes = read("themes");
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const places = [...document.querySelectorAll("[data-plot]")];
   const drawn = new Map();
 
   async function draw(place) {
-    const specification = read("plot-" + place.dataset.plot);
-    const config = dark.matches ? themes.dark : themes.light;
+    const scheme = dark.matches ? "dark" : "light";
     drawn.get(place)?.finalize();
-    drawn.set(place, await vegaEmbed(place, specification, {
-      config, renderer: "svg", actions: false, tooltip: { theme: dark.matches ? "dark" : "light" },
+    drawn.set(place, await vegaEmbed(place, read("plot-" + place.dataset.plot), {
+      config: themes[scheme], renderer: "svg", actions: false, tooltip: { theme: scheme },
     }));
   }
 
-  const seen = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (entry.isIntersecting) { seen.unobserve(entry.target); draw(entry.target); }
-    }
-  }, { rootMargin: "1500px" });
-  places.forEach((place) => seen.observe(place));
-  dark.addEventListener("change", () => [...drawn.keys()].forEach(draw));
-  addEventListener("beforeprint", () => places.filter((place) => !drawn.has(place)).forEach(draw));
+  async function drawAll() {
+    for (const place of document.querySelectorAll("[data-plot]")) await draw(place);
+    document.documentElement.dataset.drawn = drawn.size;
+  }
+
+  dark.addEventListener("change", drawAll);
+  drawAll();
 })();

@@ -1,0 +1,160 @@
+"""A run's page: self-contained, safe against what it shows, and never silent about what is missing."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+from charmer.report import page
+
+
+class Reader(HTMLParser):
+    """The tags of a page, its scripts, and the text between."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.text = ""
+        self.inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = tag
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "script":
+            self.scripts.append((self.tags[-1][1], data))
+        elif self.inside != "style":
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def read(report: SimpleNamespace) -> Reader:
+    return Reader(report.html)
+
+
+def test_the_page_loads_nothing_from_elsewhere(read: Reader):
+    for tag, attributes in read.tags:
+        assert tag not in ("link", "img", "iframe", "object", "base")
+        assert "src" not in attributes
+        if tag == "a":
+            assert attributes["href"].startswith(("#", "../"))
+        assert not [name for name in attributes if name.startswith("on")]
+
+
+def test_only_the_two_scripts_of_the_page_may_run(read: Reader):
+    (policy,) = [attributes["content"] for tag, attributes in read.tags if "http-equiv" in attributes]
+    code = [data for attributes, data in read.scripts if attributes.get("type") != "application/json"]
+    hashes = {base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in code}
+    assert policy.startswith("default-src 'none'")
+    assert hashes == set(re.findall(r"'sha256-([^']+)'", policy))
+    assert len(hashes) == 2
+
+
+def test_the_library_that_draws_stands_in_the_page_once(report: SimpleNamespace):
+    assert report.html.count("window.vegaEmbed=") == 1
+
+
+def test_hostile_names_and_code_are_shown_and_not_obeyed(read: Reader, report: SimpleNamespace):
+    assert not [tag for tag, _ in read.tags if tag == "img"]
+    assert "alert('x')" not in "".join(data for attributes, data in read.scripts if "type" not in attributes)
+    assert "<img src=x onerror=alert(1)>" in read.text
+    assert "{{ 7 * 7 }}" in read.text
+
+
+def test_every_plot_is_a_specification_and_an_svg(read: Reader, report: SimpleNamespace):
+    drawn = {attributes["data-plot"] for _, attributes in read.tags if "data-plot" in attributes}
+    assert drawn == {
+        "corpus", "held_out", "loss", "learning_rate", "gradient_norm", "tokens_per_second",
+        "compressors", "packages", "kinds", "shares", "positions", "parses",
+    }  # fmt: skip
+    for attributes, data in read.scripts:
+        if (attributes.get("id") or "").startswith("plot-"):
+            assert json.loads(data)["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
+    for name in drawn:
+        root = ElementTree.parse(report.run / "report" / "plots" / f"{name}.svg").getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_the_headline_comes_first_with_its_intervals(read: Reader):
+    text = " ".join(read.text.split())
+    assert text.index("1.250") < text.index("Corpus")
+    for expected in ("1.200 to 1.310", "1.900", "65 to 90 %", "80 %", "1.23 M"):
+        assert expected in text
+
+
+def test_a_metric_that_failed_is_a_named_gap(read: Reader):
+    assert "This metric's table is missing. was not measured" in " ".join(read.text.split())
+
+
+def test_the_summary_holds_the_headline_the_samples_and_the_paths(report: SimpleNamespace):
+    headline = report.summary["headline"]
+    assert headline["bits_per_byte"] | {"label": ""} == {
+        "name": "bits_per_byte", "label": "", "value": 1.25, "low": 1.2, "high": 1.31, "unit": "bits/byte",
+    }  # fmt: skip
+    assert headline["names_exist"]["value"] == 0.5
+    assert report.summary["samples"][0] == {"prompt": "def f(x):\n", "completion": "    return x\n"}
+    assert report.summary["paths"]["model"] == "../../models/m-1"
+    assert report.summary["model"]["bytes"] == len(b"weights")
+    assert (report.run / report.summary["paths"]["report"]).exists()
+
+
+def test_the_configuration_beside_the_page_makes_the_same_run(report: SimpleNamespace):
+    config = yaml.safe_load((report.run / "config.yaml").read_text(encoding="utf-8"))
+    assert config["name"] == "laptop"
+    assert config["evaluate"]["metrics"] == ["bits_per_byte", "parses", "samples", "calibration"]
+    assert config["train"] == {"learning_rate": 0.01}
+    assert f"--configfile results/runs/{report.run.name}/config.yaml" in report.html
+
+
+def test_times_and_digests_stand_in_the_provenance_alone(report: SimpleNamespace):
+    origin = json.loads((report.run / "provenance.json").read_text(encoding="utf-8"))
+    assert origin["sha256"]["m-1/model.safetensors"] == hashlib.sha256(b"weights").hexdigest()
+    assert origin["stages"] == [{"stage": "bits_per_byte", "seconds": 12.5, "memory_mb": 900.0}]
+    assert origin["written"][:10] not in (report.run / "summary.json").read_text(encoding="utf-8")
+
+
+def test_a_run_that_left_nothing_still_has_a_page(tmp_path: Path):
+    run = tmp_path / "results" / "runs" / "x-1"
+    page.write(run, {"metric_parses": tmp_path / "absent.parquet"}, {"evaluate": {"bits_per_byte": {}, "parses": {}}})
+    text = Reader((run / "report" / "index.html").read_text(encoding="utf-8")).text
+    assert text.count("is missing.") >= 6
+    assert "absent.parquet: there is no such file" in text
+    assert json.loads((run / "summary.json").read_text())["headline"]["bits_per_byte"]["value"] is None
+
+
+def test_a_damaged_table_costs_its_own_section_only(report: SimpleNamespace, tmp_path: Path):
+    damaged = tmp_path / "table.parquet"
+    damaged.write_bytes(b"PAR1 and no more")
+    page.write(tmp_path / "runs" / "x-1", {**report.inputs, "metric_parses": damaged}, {})
+    text = Reader((tmp_path / "runs" / "x-1" / "report" / "index.html").read_text(encoding="utf-8")).text
+    assert "is damaged" in text and "1.250" in text
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
+def test_a_browser_draws_every_plot(report: SimpleNamespace, tmp_path: Path):
+    assert BROWSER is not None
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    flags += f"--disable-component-update --disable-sync --user-data-dir={tmp_path} --window-size=1280,9000 "
+    flags += "--virtual-time-budget=60000 --enable-logging=stderr --dump-dom"
+    url = (report.run / "report" / "index.html").as_uri()
+    done = subprocess.run([BROWSER, *flags.split(), url], capture_output=True, text=True, timeout=180, check=True)
+    assert "Content Security Policy" not in done.stderr
+    assert 'data-drawn="12"' in done.stdout

@@ -1,0 +1,69 @@
+"""What the plots show: honest scales, all values, intervals where there are some."""
+
+import math
+
+from charmer.report import plots
+
+
+def values(plot: plots.Plot) -> list[dict]:
+    """All rows of all data sets that a plot draws."""
+    return [row for rows in plot.specification["datasets"].values() for row in rows]
+
+
+def steps(count: int) -> list[dict]:
+    return [
+        {"tokens": 10 * step, "loss": 3.0 if step % 2 else 5.0, "learning_rate": 0.1, "gradient_norm": 1.0}
+        | {"tokens_per_second": math.nan if step == 7 else 2000.0}
+        for step in range(1, count + 1)
+    ]
+
+
+def test_long_curves_are_drawn_from_means_with_their_range():
+    (loss,) = [plot for plot in plots.training(steps(5000), []) if plot.name == "loss"]
+    points = values(loss)
+    assert len(points) == plots.BINS
+    assert points[-1]["x"] == 50_000
+    assert {(point["low"], point["high"]) for point in points} == {(3.0, 5.0)}
+    assert all(3.8 < point["mean"] < 4.2 for point in points)
+
+
+def test_values_that_are_no_numbers_are_left_out():
+    by_name = {plot.name: plot for plot in plots.training(steps(20), [])}
+    assert len(values(by_name["tokens_per_second"])) == 19
+
+
+def test_a_run_of_one_step_has_no_curve():
+    assert plots.training(steps(1), []) == []
+
+
+def row(name: str, value: float, unit: str = "share", **detail: float) -> dict:
+    return {"member": name, "slice": name, "value": value, "low": None, "high": None, "cases": 3, "unit": unit} | {
+        "detail": detail
+    }
+
+
+def domain(plot: plots.Plot) -> list[float]:
+    """The ends of the first horizontal scale that is fixed."""
+    scales = [layer["encoding"]["x"].get("scale", {}) for layer in plot.specification["layer"]]
+    return next(scale["domain"] for scale in scales if "domain" in scale)
+
+
+def test_shares_end_at_one_and_bits_begin_at_zero():
+    assert domain(plots.intervals("a", "A", "", [row("x", 0.5)])) == [0, 1]
+    low, high = domain(plots.intervals("b", "B", "", [row("x", 2.0, "bits/byte", xz=3.0)], beside="xz"))
+    assert low == 0 and high > 3.0
+
+
+def test_a_metric_without_a_plot_of_its_own_shows_all_its_values():
+    (plot,) = plots.metric("brand_new", [row("one", 0.25), row("of=two", 0.75)])
+    assert [(value["label"], value["value"]) for value in values(plot)] == [("one", 0.25), ("two", 0.75)]
+    assert plot.title == "Brand new"
+
+
+def test_the_same_table_gives_the_same_plot():
+    assert plots.training(steps(30), []) == plots.training(steps(30), [])
+
+
+def test_every_plot_describes_itself_for_those_who_do_not_see_it():
+    for plot in plots.training(steps(20), [{"tokens": 1, "bits_per_byte": 3.0}, {"tokens": 2, "bits_per_byte": 2.0}]):
+        assert plot.specification["description"].startswith(plot.title)
