@@ -19,7 +19,7 @@ ARGS ?=
 
 run: $(READY)
 	@CHARMER_QUIET=1 $(BIN)/snakemake --cores all $(ARGS)
-	@$(BIN)/snakemake --cores 1 --quiet all summary $(ARGS) 2>results/summary.stderr || (cat results/summary.stderr; exit 1)
+	@$(BIN)/snakemake summary --cores 1 --quiet all $(ARGS)
 
 install: $(READY)
 
@@ -32,10 +32,10 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup $(ARGS)
 
 test-all: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -36,7 +36,7 @@ def packed(
     folder: Path, lengths: Lengths, split: Literal["train", "val"] = "train", **changes: Any
 ) -> tuple[np.ndarray, dict[str, Any]]:
     tokens, documents = flat(folder, lengths)
-    knobs = {"context_length": 16, "dataset_mb": 1.0, "overlap": 0.0, "align": 0.0, **changes}
+    knobs = {"context_length": 16, "dataset_mb": 1.0, "overlap": 0.0, **changes}
     pack(tokens, documents, knobs, split, folder / "windows.npy", folder / "summary.json")
     return files.open_array(folder / "windows.npy"), json.loads((folder / "summary.json").read_text())
 
@@ -76,13 +76,11 @@ def test_windows_lie_a_context_apart(tmp_path: Path) -> None:
 
 
 def test_a_window_that_would_begin_shortly_after_a_head_begins_there(tmp_path: Path) -> None:
-    starts, summary = packed(tmp_path, [13, 60], align=0.25)  # the second document's mark is token 14
+    starts, summary = packed(tmp_path, [13, 60])  # the second document's mark is token 14, an eighth of a window back
     assert starts.tolist() == [0, 14, 30, 46, 59]
     assert summary["begin_with_document_share"] == pytest.approx(2 / 5)
-    starts, _ = packed(tmp_path, [11, 60], align=0.25)  # its mark is token 12: 4 tokens back, the most that is allowed
-    assert starts[1] == 12
-    starts, _ = packed(tmp_path, [10, 60], align=0.25)
-    assert starts[1] == 16
+    starts, _ = packed(tmp_path, [12, 60])  # its mark is token 13, which is too far back
+    assert starts.tolist() == [0, 16, 32, 48, 58]
 
 
 def test_overlapping_windows_slide(tmp_path: Path) -> None:
@@ -94,7 +92,7 @@ def test_datasets_nest(tmp_path: Path) -> None:
     lengths = np.random.default_rng(0).integers(0, 500, 200).tolist()  # 0.2 MB
     before = np.zeros(0, np.int64)
     for size in (0.02, 0.05, 0.1):
-        starts, summary = packed(tmp_path, lengths, dataset_mb=size, align=0.125)
+        starts, summary = packed(tmp_path, lengths, dataset_mb=size)
         assert summary["bytes"] <= size * 1e6 and not summary["corpus_smaller_than_asked"]
         assert summary["documents"] == np.searchsorted(np.cumsum(lengths) * 4, size * 1e6, side="right")
         assert (
@@ -117,7 +115,7 @@ def test_more_than_there_is_takes_all_and_says_so(tmp_path: Path, caplog: pytest
 
 
 def test_val_is_taken_whole_and_once(tmp_path: Path) -> None:
-    starts, summary = packed(tmp_path, [30, 100], split="val", dataset_mb=0.0001, overlap=0.5, align=0.5)
+    starts, summary = packed(tmp_path, [30, 100], split="val", dataset_mb=0.0001, overlap=0.5)
     assert starts.tolist() == [0, 16, 32, 48, 64, 80, 96, 112, 116]
     assert summary["documents"] == 2 and summary["dataset_mb_asked"] is None
 
@@ -135,7 +133,7 @@ def test_too_small_for_one_window_names_the_knobs(tmp_path: Path) -> None:
 def test_files_that_do_not_belong_together_are_named(tmp_path: Path) -> None:
     tokens, documents = flat(tmp_path, [40, 40])
     files.write_array(tokens, files.open_array(tokens)[:-5].copy())
-    knobs = {"context_length": 16, "dataset_mb": 1.0, "overlap": 0.0, "align": 0.0}
+    knobs = {"context_length": 16, "dataset_mb": 1.0, "overlap": 0.0}
     with pytest.raises(Failure, match=r"tokens\.npy: has 78 tokens"):
         pack(tokens, documents, knobs, "train", tmp_path / "windows.npy", tmp_path / "summary.json")
     assert not (tmp_path / "windows.npy").exists()

@@ -25,7 +25,7 @@ def prepared(shards: Path, tokenizer: Tokenizer, **knobs: Any) -> Path:
     folder = shards.parent
     tokenizer.save(folder / "tokenizer.json")
     encode(shards, folder / "tokenizer.json", folder / "tokens.npy", folder / "documents.parquet")
-    settings = {"context_length": 8, "dataset_mb": 1.0, "overlap": 0.0, "align": 0.0, **knobs}
+    settings = {"context_length": 8, "dataset_mb": 1.0, "overlap": 0.0, **knobs}
     arrays = folder / "tokens.npy", folder / "documents.parquet"
     pack(*arrays, settings, "train", folder / "windows.npy", folder / "summary.json")
     return folder
@@ -70,7 +70,7 @@ def test_segments_are_the_documents_of_the_table(
     assert (windows.batch(numbers).segments.numpy() == owner - owner[:, :1]).all()
 
 
-@pytest.mark.parametrize("knobs", [{}, {"overlap": 0.5}, {"align": 0.4}])
+@pytest.mark.parametrize("knobs", [{}, {"overlap": 0.5}])
 def test_once_counts_every_token_of_the_corpus_exactly_once(
     texts: list[str], bpes: dict[str, Tokenizer], write_shards: Write, tmp_path: Path, knobs: dict[str, float]
 ) -> None:

@@ -60,7 +60,7 @@ def test_the_run_says_what_it_amounts_to(finished: Project):
 
 
 def test_the_summary_is_printed_at_the_end_and_also_when_nothing_has_to_run(finished: Project):
-    result = finished.snakemake("--quiet", "all", "--", "summary")
+    result = finished.snakemake("summary", "--quiet", "all")
     assert result.returncode == 0, result.stderr
     assert "bits per byte" in result.stdout
     assert "results/index.html" in result.stdout
@@ -70,10 +70,10 @@ def test_leftovers_lists_what_no_configuration_refers_to(finished: Project):
     stray = finished.folder / "results/models/old-12345678"
     stray.mkdir()
     (stray / "model.safetensors").write_bytes(b"x" * 2_000_000)
-    listed = finished.snakemake("--quiet", "all", "--", "leftovers")
+    listed = finished.snakemake("leftovers", "--quiet", "all")
     assert "2.0 MB  results/models/old-12345678" in listed.stdout
     assert finished.folder.joinpath("results/index.html").exists()
-    removed = finished.snakemake("--quiet", "all", "--", "remove_leftovers")
+    removed = finished.snakemake("remove_leftovers", "--quiet", "all")
     assert removed.returncode == 0, removed.stderr
     assert not stray.exists()
     assert finished.scheduled() == {}

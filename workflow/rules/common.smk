@@ -8,6 +8,10 @@ LIBRARY = f"{workflow.basedir}/workflow"
 sys.path.insert(0, LIBRARY)
 os.environ.update(PYTHONPATH=LIBRARY)
 
+# OpenMP's threads would otherwise wait for one another by spinning: beside any other busy program, a browser say,
+# small tensor operations then take up to ninety times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from charmer.common.failure import Failure
 from charmer.pipeline.alive import announce
 from charmer.pipeline.catalogue import Catalogue

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from charmer.common.files import sha256_of
+from charmer.corpus.decontaminate import benchmark_files
 from charmer.corpus.sources import digest as source_digest
 from charmer.pipeline.fingerprint import fingerprint
 from charmer.pipeline.plan import Plan, Variant, ordered
@@ -51,7 +53,8 @@ class Catalogue:
         return metric
 
     def job(self, stage: str, name: str, script: str, *modules: str) -> dict[str, Any]:
-        """The one mapping that a job is compared by: its settings, the code that it runs, and a source's files.
+        """The one mapping that a job is compared by: its settings, the code that it runs, and the files that it reads but
+        that no rule makes (a source's, the benchmarks').
 
         Snakemake compares loose params as an unordered set, in which two swapped values go unseen.
 
@@ -65,4 +68,7 @@ class Catalogue:
         }
         if stage == "sources":
             mapping["files"] = self._files[name]
+        if stage == "corpus":
+            patterns = mapping["settings"]["curate"]["benchmarks"]
+            mapping["benchmarks"] = {path.name: sha256_of(path) for path in benchmark_files(patterns)}
         return ordered(mapping)
