@@ -5,8 +5,8 @@ Notable here:
 - The window that starts at s predicts tokens s + 1 ... s + context_length, so windows a context apart predict every
   token of every document once, its <|endoftext|> included.
 - Where the next window would begin shortly after the beginning of a document, it begins at that beginning instead, and
-  the document keeps its head in view, for the price of a few tokens that two windows predict. `pack.align` bounds the
-  step back, the summary tells the price.
+  the document keeps its head in view, for the price of a few tokens that two windows predict. On 136 MB of packages at
+  `ALIGN` that price is 0.07% of all predictions at a context of 512 and 0.5% at 4096; the summary tells it.
 - Nothing is padded: the last window begins earlier instead.
 """
 
@@ -24,6 +24,8 @@ from charmer.common.failure import Failure
 
 logger = logging.getLogger(__name__)
 
+ALIGN = 1 / 8  # share of a window by which its start may step back to a document's head
+
 
 def pack(
     tokens: Path,
@@ -35,8 +37,8 @@ def pack(
 ) -> None:
     """Choose the windows of one split by the config's section `pack`.
 
-    Writes `windows`, an int64 .npy of ascending starts, and `summary`, a JSON of counts. `dataset_mb`, `overlap` and
-    `align` are for training; val is taken whole, windows a context apart.
+    Writes `windows`, an int64 .npy of ascending starts, and `summary`, a JSON of counts. `dataset_mb` and `overlap` are
+    for training; val is taken whole, its windows a context apart.
 
     Raises:
         Failure: the text is shorter than one window, or the files are damaged or do not belong together.
@@ -59,7 +61,7 @@ def pack(
             + (f"pack.dataset_mb ({settings['dataset_mb']})" if train else "curate.val_share")
         )
     heads = starts[:used] - 1
-    found = place(heads, end, context, *((settings["overlap"], settings["align"]) if train else (0.0, 0.0)))
+    found = place(heads, end, context, *((settings["overlap"], ALIGN) if train else (0.0, 0.0)))
     smaller = train and bool(sizes.sum() < settings["dataset_mb"] * 1e6)
     if smaller:
         logger.warning(
