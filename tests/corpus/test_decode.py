@@ -71,21 +71,31 @@ HEADS = [
     "\ufeff# coding: {}\n",
     "",
 ]
-CODECS = ["utf-8", "UTF8", "utf-8-unix", "latin-1-dos", "iso_latin_1", "ascii", "koi8-r", "cp1251", "shift_jis", "euc-jp", "hz", "gb18030", "big5", "iso-2022-jp", "utf-7", "unicode_escape", "idna", "punycode", "undefined", "rot13", "unknown"]
-FRAGMENTS = [
-    *(b"x = 1\n", b"s = '\xe9\xe8'\n", "# Имя\n".encode(), b"\r\n", b"\r", b"\x1b$B", b"+AGE-", b"'\\u1234\\x41'\n"),
-    *(
-        b"~{<:Ky~}",
-        b"\x95\\'\n",
-        b"\f\n",
-        b"\x1a",
-        b"\xc2\x85",
-        "\u2028".encode(),
-        b"\xef\xbb\xbf",
-        b"\xff\xfe",
-        b"\x80",
-    ),
+CODECS = [
+    "utf-8",
+    "UTF8",
+    "utf-8-unix",
+    "latin-1-dos",
+    "iso_latin_1",
+    "ascii",
+    "koi8-r",
+    "cp1251",
+    "shift_jis",
+    "euc-jp",
+    "hz",
+    "gb18030",
+    "big5",
+    "iso-2022-jp",
+    "utf-7",
+    "unicode_escape",
+    "idna",
+    "punycode",
+    "undefined",
+    "rot13",
+    "unknown",
 ]
+STRANGE = [b"\x1b$B", b"+AGE-", b"~{<:Ky~}", b"\x95\\'\n", b"\x1a", b"\xc2\x85", b"\xef\xbb\xbf", b"\xff\xfe", b"\x80"]
+FRAGMENTS = [b"x = 1\n", b"s = '\xe9'\n", "# Имя\n".encode(), b"'\\u1234\\x41'\n", b"\r\n", b"\r", b"\f\n", *STRANGE]
 
 
 @settings(max_examples=400, deadline=None)

@@ -64,7 +64,7 @@ def test_sampling_follows_the_distribution():
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log().expand(4000, -1)
     uniform = (torch.arange(4000) + 0.5) / 4000
     shares = lambda **knobs: (
-        torch.bincount(  # noqa: E731
+        torch.bincount(
             choose(logits, **({"temperature": 1.0, "top_k": 0, "top_p": 1.0, "uniform": uniform} | knobs)), minlength=4
         )
         / 4000

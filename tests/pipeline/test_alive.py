@@ -7,7 +7,6 @@ import sys
 import time
 
 import pytest
-
 from charmer.pipeline import alive
 
 HOLDER = """

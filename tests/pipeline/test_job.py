@@ -5,7 +5,6 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-
 from charmer.common.failure import Failure
 from charmer.common.files import read_json
 from charmer.pipeline.job import forget_reasons, job, reasons

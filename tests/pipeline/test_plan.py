@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from charmer.pipeline.plan import Plan, digest, ordered, own_sources
 from charmer.pipeline.settings import merged, read, resolve
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from charmer.common.failure import Failure
 from charmer.pipeline.plan import Plan
 from charmer.pipeline.settings import knobs, merged, read, resolve
@@ -42,9 +41,7 @@ def test_budgets_have_one_spelling(typed, meant):
     assert resolve(config(train={"budget": typed}))["train"]["budget"] == meant
 
 
-@pytest.mark.parametrize(
-    "code", [["src"], "src", "[src]", "['src']", ["src/"], ["./src"], ["src/../src"]]
-)
+@pytest.mark.parametrize("code", [["src"], "src", "[src]", "['src']", ["src/"], ["./src"], ["src/../src"]])
 def test_a_persons_own_code_is_one_line_however_it_is_written(code):
     assert resolve(config(code=code))["code"] == ["src"]
 

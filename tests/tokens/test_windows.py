@@ -90,7 +90,7 @@ def test_without_once_what_windows_repeat_counts_again(small: Path) -> None:
 
 def test_a_rearranged_window_is_read_and_its_padding_does_not_count(small: Path) -> None:
     tokenizer = Tokenizer.bytewise()
-    windows = opened(small, tokenizer=tokenizer)
+    windows = opened(small)
 
     def backwards(ids: np.ndarray, number: int) -> np.ndarray:
         assert number == 1

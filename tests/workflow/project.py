@@ -17,7 +17,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-WORDS = "apple bread cloud dream earth flame grape house ivory jewel knife lemon mango night ocean piano queen".split()
+WORDS = [
+    "apple",
+    "bread",
+    "cloud",
+    "dream",
+    "earth",
+    "flame",
+    "grape",
+    "house",
+    "ivory",
+    "jewel",
+    "knife",
+    "lemon",
+    "mango",
+    "night",
+    "ocean",
+    "piano",
+    "queen",
+]
 
 
 def module_text(seed: int) -> str:

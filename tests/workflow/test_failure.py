@@ -64,7 +64,9 @@ def test_a_job_that_dies_leaves_no_half_written_output(finished: Project, tmp_pa
     result = project.snakemake(config={"train": "{seed: 5}"})
     assert result.returncode != 0
     assert "train.npy" in last_lines(result)
-    fresh_models = [path for path in project.folder.glob("results/models/*/*") if path.stat().st_mtime > tokens.stat().st_mtime]
+    fresh_models = [
+        path for path in project.folder.glob("results/models/*/*") if path.stat().st_mtime > tokens.stat().st_mtime
+    ]
     assert [path.name for path in fresh_models if path.suffix != ".log"] == []
 
 

@@ -43,7 +43,9 @@ def make(clone: Path, *targets: str) -> tuple[str, float]:
 def test_make_trains_a_model_within_twenty_minutes_and_a_second_make_runs_nothing(clone):
     output, seconds = make(clone)
     assert seconds < 20 * 60
-    bits, xz = (float(value) for value in re.search(r"([0-9.]+) +bits per byte.*xz -9 needs ([0-9.]+)", output).groups())
+    bits, xz = (
+        float(value) for value in re.search(r"([0-9.]+) +bits per byte.*xz -9 needs ([0-9.]+)", output).groups()
+    )
     assert bits < 1.5
     assert bits < xz
     assert "results/index.html" in output

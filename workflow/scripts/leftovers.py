@@ -2,8 +2,8 @@
 
 from charmer.pipeline.housekeeping import describe, leftovers, present_plans, remove
 from charmer.pipeline.job import job
-from charmer.report import index
 from charmer.pipeline.plan import RESULTS
+from charmer.report import index
 
 with job(snakemake):
     found = leftovers([*snakemake.params.plans, *present_plans(snakemake.params.config)])

@@ -23,7 +23,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any, TypeVar
 
@@ -46,7 +46,7 @@ def ordered_map(
     tasks: Iterable[Task],
     workers: int,
     on_death: Callable[[Task, WorkerDied], Result] | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield `function(task)` for each task, in their order, computed by `workers` processes.
 
     Args:
@@ -55,6 +55,8 @@ def ordered_map(
         workers: number of processes; 1 computes in this process.
         on_death: gives the result of a task whose worker died; it runs in this process, when the task's turn comes.
             Without it WorkerDied is raised.
+
+    Closing the generator (`contextlib.closing`) ends the workers at once, whatever they are doing.
 
     Raises:
         WorkerDied: see `on_death`.

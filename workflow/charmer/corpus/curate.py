@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from charmer.common.parallel import ordered_map
 from charmer.common.progress import Progress
 from charmer.corpus import dedup, licence_gate, splits, survey
 from charmer.corpus.card import card
+from charmer.corpus.secrets import PLACEHOLDERS
 
 logger = logging.getLogger(__name__)
 
@@ -258,7 +260,7 @@ def _write_splits(
 
 
 def _sort_unit(
-    job: tuple[survey.Unit, Path, np.ndarray, np.ndarray, list[str], dict[int, str]],
+    job: tuple[survey.Unit, Path, np.ndarray, np.ndarray, list[str], dict[int, Any]],
 ) -> tuple[Path, list[int]]:
     """Write a unit's kept rows as one record batch an output shard; return the file and the shards it has."""
     unit, work, rows, target, documents, changed = job
@@ -304,9 +306,29 @@ def _write_tables(
     write_table(out / "ledger.parquet", ledger)
     write_table(out / "packages.parquet", _package_table(files, fates))
     counts = count(ledger)
+    counts["secrets"] = _secrets(files, fates)
+    counts["contaminated"] = _by_benchmark(files, fates)
     counts["cut"] = fates.cut.summary()
     write_json(out / "counts.json", counts)
     write_json(out / "card.json", card(files.table, fates.fate, _kept_by(fates), counts))
+
+
+def _secrets(files: Files, fates: Fates) -> dict[str, dict[str, int]]:
+    """How many secrets of each kind were replaced in the files that stay, and in how many files."""
+    found: dict[str, dict[str, int]] = {kind: {"found": 0, "files": 0} for kind in PLACEHOLDERS}
+    used = np.isin(fates.fate.astype(str), splits.SPLITS)
+    for edits in files.table.column("edits").filter(pa.array(used)).drop_null().to_pylist():
+        kinds = [edit["kind"] for edit in edits]
+        for kind in set(kinds):
+            found[kind]["found"] += kinds.count(kind)
+            found[kind]["files"] += 1
+    return found
+
+
+def _by_benchmark(files: Files, fates: Fates) -> dict[str, int]:
+    """How many files left train for each benchmark; a file may share runs with several."""
+    names = files.table.column("benchmarks").filter(pa.array(fates.fate == "contaminated")).to_pylist()
+    return dict(sorted(Counter(name for several in names for name in several.split(", ")).items()))
 
 
 def _kept_by(fates: Fates) -> np.ndarray:

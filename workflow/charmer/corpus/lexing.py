@@ -37,30 +37,7 @@ DIGIT = np.zeros(256, dtype=bool)
 DIGIT[ord("0") : ord("9") + 1] = True
 # Signs that belong to the sign before them: operators of two or three signs, and the quotes of long strings.
 JOINS = np.zeros((256, 256), dtype=bool)
-for _pair in [
-    "==",
-    "!=",
-    "<=",
-    ">=",
-    "->",
-    ":=",
-    "+=",
-    "-=",
-    "*=",
-    "/=",
-    "%=",
-    "&=",
-    "|=",
-    "^=",
-    "@=",
-    "**",
-    "//",
-    "<<",
-    ">>",
-    "..",
-    '""',
-    "''",
-]:
+for _pair in (*(f"{sign}=" for sign in "=!<>:+-*/%&|^@"), "->", "**", "//", "<<", ">>", "..", '""', "''"):
     JOINS[ord(_pair[0]), ord(_pair[1])] = True
 OF_BYTE = _series(1, 256)
 OF_BYTE[KIND == SPACE] = 0

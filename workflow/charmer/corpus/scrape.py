@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,13 @@ def scrape(source: dict[str, Any], settings: dict[str, Any], shards: Path, refus
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:
-        with ShardWriter(unfinished) as writer, Progress(f"scrape {source['name']}", total, "B") as progress:
-            for outcome in ordered_map(process, _batches(found, source, settings, refusals), threads, _one_by_one):
+        batches = _batches(found, source, settings, refusals)
+        with (
+            closing(ordered_map(process, batches, threads, _one_by_one)) as outcomes,
+            ShardWriter(unfinished) as writer,
+            Progress(f"scrape {source['name']}", total, "B") as progress,
+        ):
+            for outcome in outcomes:
                 refusals.extend(outcome.refusals)
                 for stream in outcome.rows:
                     for record_batch in pa.ipc.open_stream(stream):

@@ -6,9 +6,10 @@ however large the corpus is. Shingle sets, which only a few comparisons need, go
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
-import json
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from charmer.corpus import dedup, filters, lexing
+from charmer.corpus import dedup, filters, lexing, secrets
 from charmer.corpus.decontaminate import Benchmarks, benchmark_files
 
 BATCH = 1_000_000  # bytes of text lexed at once: temporary arrays take some 40 bytes for each, and stay in the caches
 NO_KEYS = np.zeros((0, dedup.BANDS), dtype=np.uint64)
+EDIT = pa.struct([("begin", pa.int64()), ("end", pa.int64()), ("kind", pa.string())])
 FOUND = pa.schema(
     [
         ("document", pa.binary(32)),  # SHA-256 of the text as it will be written
@@ -31,9 +33,8 @@ FOUND = pa.schema(
         ("characters", pa.int64()),
         ("longest_line", pa.int32()),
         ("mean_line", pa.float32()),
-        ("edits", pa.string()),  # JSON [[begin, end, replacement], …] in characters of the text, or null
-        ("secrets", pa.string()),  # JSON {kind: count}, or null
-        ("benchmarks", pa.string()),  # JSON [name, …] of the benchmarks that the file shares a run with, or null
+        ("edits", pa.list_(EDIT)),  # what replaces secrets, or null; places are bytes of the UTF-8 before
+        ("benchmarks", pa.string()),  # names of the benchmarks that the file shares a run with, or null
     ]
 )
 
@@ -100,23 +101,23 @@ def survey(task: tuple[Unit, dict[str, Any], Path]) -> Survey:
         rows = read(unit)
     except (pa.ArrowException, OSError) as error:
         return Survey(unit, pa.table({}), NO_KEYS, np.zeros(1, dtype=np.int64), _first_line(error))
-    texts = rows.column("text")
+    parses = rows.column("parses").to_pylist()
     found: list[dict[str, Any]] = []
     keys: list[np.ndarray] = []
     sizes: list[np.ndarray] = []
+    benchmarks = _benchmarks(tuple(settings["benchmarks"]))
     with shingle_file(work, unit.number).open("wb") as spill:
-        for begin, end in _batches(texts):
-            some = texts.slice(begin, end - begin).to_pylist()
-            data = [text.encode("utf-8") for text in some]
-            tokens = lexing.lex(data)
+        for begin, texts in _batches(rows.column("text")):
+            files = [_scrub(text, bool(parses[begin + at]), settings) for at, text in enumerate(texts)]
+            tokens = lexing.lex([file.data for file in files])
             shingles = dedup.shingle(tokens, settings["shingle_words"])
             shingles.values.tofile(spill)
             keys.append(dedup.bands(shingles))
             sizes.append(np.diff(shingles.bounds))
             literals = filters.literal_runs(tokens)
             runs = zip(literals.numbers.tolist(), literals.escapes.tolist(), literals.total.tolist(), strict=True)
-            shared = _benchmarks(tuple(settings["benchmarks"])).shared(tokens)
-            found += [_file(*one, settings) for one in zip(some, data, runs, shared, strict=True)]
+            shared = benchmarks.shared(tokens)
+            found += [_judge(*one, settings) for one in zip(files, runs, shared, strict=True)]
     table = rows.drop_columns(["text"])
     judged = pa.Table.from_pylist(found, schema=FOUND)
     for name in FOUND.names:
@@ -134,47 +135,75 @@ def _benchmarks(patterns: tuple[str, ...]) -> Benchmarks:
     return Benchmarks.load(benchmark_files(patterns))
 
 
-def _file(
-    text: str, data: bytes, runs: tuple[int, int, int], shared: list[str], settings: dict[str, Any]
-) -> dict[str, Any]:
-    lines = [len(line) for line in text.splitlines()] or [0]
-    why = filters.reason(text, data, lines, runs, settings)
+@dataclass(frozen=True)
+class _File:
+    """One file with its secrets replaced: text and UTF-8, the replacements, whether they broke its syntax."""
+
+    text: str
+    data: bytes
+    edits: list[secrets.Secret]
+    broken: bool
+
+
+def _scrub(text: str, parses: bool, settings: dict[str, Any]) -> _File:
+    data = text.encode("utf-8")
+    edits = secrets.find(data) if settings["replace_secrets"] else []
+    if not edits:
+        return _File(text, data, edits, False)
+    data = secrets.replace(data, edits)
+    text = data.decode("utf-8")
+    return _File(text, data, edits, parses and not _parses(text))
+
+
+def _parses(text: str) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
+
+
+def _judge(file: _File, runs: tuple[int, int, int], shared: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+    lines = [len(line) for line in file.text.splitlines()] or [0]
+    why = filters.reason(file.text, file.data, lines, runs, settings)
+    if file.broken:
+        why = "secret", "cannot be replaced without breaking the syntax"
     return {
-        "document": hashlib.sha256(data).digest(),
+        "document": hashlib.sha256(file.data).digest(),
         "reason": why[0] if why else None,
         "detail": why[1] if why else None,
-        "characters": len(text),
+        "characters": len(file.text),
         "longest_line": max(lines),
         "mean_line": sum(lines) / len(lines),
-        "edits": None,
-        "secrets": None,
-        "benchmarks": json.dumps(shared) if shared else None,
+        "edits": [{"begin": one.begin, "end": one.end, "kind": one.kind} for one in file.edits] or None,
+        "benchmarks": ", ".join(shared) or None,
     }
 
 
-def edited(text: str, edits: str) -> str:
+def edited(text: str, edits: list[dict[str, Any]]) -> str:
     """`text` with the replacements of the column `edits` made."""
-    parts, at = [], 0
-    for begin, end, replacement in json.loads(edits):
-        parts += [text[at:begin], replacement]
-        at = end
-    return "".join([*parts, text[at:]])
+    found = [secrets.Secret(one["begin"], one["end"], one["kind"], secrets.PLACEHOLDERS[one["kind"]]) for one in edits]
+    return secrets.replace(text.encode("utf-8"), found).decode("utf-8")
 
 
 def shingle_file(work: Path, unit: int) -> Path:
     return work / f"shingles-{unit:05d}.u32"
 
 
-def _batches(texts: pa.ChunkedArray) -> Iterator[tuple[int, int]]:
-    """Ranges of rows with about BATCH bytes of text."""
+def _batches(texts: pa.ChunkedArray) -> Iterator[tuple[int, list[str]]]:
+    """Runs of rows with about BATCH characters of text: the first row's number, and the texts."""
     begin = size = 0
-    for row, text in enumerate(texts):
-        size += text.as_buffer().size
+    batch: list[str] = []
+    for text in texts:
+        batch.append(text.as_py())
+        size += len(batch[-1])
         if size >= BATCH:
-            yield begin, row + 1
-            begin, size = row + 1, 0
-    if begin < len(texts):
-        yield begin, len(texts)
+            yield begin, batch
+            begin, size, batch = begin + len(batch), 0, []
+    if batch:
+        yield begin, batch
 
 
 def _first_line(error: BaseException) -> str:

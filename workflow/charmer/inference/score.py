@@ -10,7 +10,10 @@ Notable here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -36,14 +39,14 @@ def windows_of(length: int, context: int) -> list[tuple[int, int, int]]:
     return windows
 
 
-@torch.inference_mode()
 def bits_per_token(
     model: Transformer,
     documents: Sequence[np.ndarray],
     eof: int,
     context: int | None = None,
     dtype: torch.dtype = torch.float32,
-    batch_tokens: int = 8192,
+    batch_tokens: int = 4096,
+    threads: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[np.ndarray]:
     """-log2 of the probability of each token of each document.
@@ -56,7 +59,9 @@ def bits_per_token(
         context: tokens the model sees at once, the end-of-file token before a document among them; None: the
             model's own.
         dtype: of the computation; sums and softmax are float32 in any case.
-        batch_tokens: positions computed at once.
+        batch_tokens: positions computed at once, by each thread.
+        threads: of the processor, each with batches of its own; None: as many as PyTorch is set to use. The bits do
+            not depend on it.
         progress: called with the number of tokens scored since the last call.
 
     Returns:
@@ -65,34 +70,74 @@ def bits_per_token(
     context = context or model.config.context_length
     results = [np.zeros(len(document), np.float32) for document in documents]
     todo = [
-        (stop - start, place, start, counted)
+        _Window(stop - start, place, start, counted)
         for place, document in enumerate(documents)
         for start, stop, counted in windows_of(len(document), context)
     ]
     todo.sort(reverse=True)
-    while todo:
-        length = todo[0][0]
-        count = max(batch_tokens // length, 1)
-        batch, todo = todo[:count], todo[count:]
-        inputs = np.full((len(batch), length), eof, np.int64)
-        targets = np.zeros((len(batch), length), np.int64)
-        for row, (size, place, start, _) in enumerate(batch):
-            document = documents[place]
-            inputs[row, 0] = eof if start == 0 else document[start - 1]
-            inputs[row, 1:size] = document[start : start + size - 1]
-            targets[row, :size] = document[start : start + size]
-        hidden = model.hidden(torch.from_numpy(inputs).to(model.device), dtype=dtype)
-        bits = _bits(model, hidden, torch.from_numpy(targets).to(model.device)).cpu().numpy()
-        scored = 0
-        for row, (size, place, start, counted) in enumerate(batch):
-            results[place][counted : start + size] = bits[row, counted - start : size]
-            scored += start + size - counted
-        if progress is not None:
-            progress(scored)
+
+    def score(batch: list[_Window]) -> int:
+        with torch.inference_mode():
+            return _score(model, documents, batch, eof, dtype, results)
+
+    with _one_thread_each(threads) as count, ThreadPoolExecutor(count) as pool:
+        for scored in pool.map(score, _batches(todo, batch_tokens)):
+            if progress is not None:
+                progress(scored)
     return results
 
 
-def _bits(model: Transformer, hidden: torch.Tensor, targets: torch.Tensor, chunk: int = 2048) -> torch.Tensor:
+class _Window(NamedTuple):
+    length: int
+    document: int
+    start: int
+    counted: int
+
+
+def _batches(windows: list[_Window], batch_tokens: int) -> Iterator[list[_Window]]:
+    """Windows, longest first, in batches of at most `batch_tokens` positions."""
+    while windows:
+        count = max(batch_tokens // windows[0].length, 1)
+        yield windows[:count]
+        windows = windows[count:]
+
+
+@contextlib.contextmanager
+def _one_thread_each(threads: int | None) -> Iterator[int]:
+    """Let each of PyTorch's operations use one thread; yields how many may run side by side."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads or before
+    finally:
+        torch.set_num_threads(before)
+
+
+def _score(
+    model: Transformer,
+    documents: Sequence[np.ndarray],
+    batch: list[_Window],
+    eof: int,
+    dtype: torch.dtype,
+    results: list[np.ndarray],
+) -> int:
+    """Write the bits of a batch of windows to their places in `results`; gives their number."""
+    inputs = np.full((len(batch), batch[0].length), eof, np.int64)
+    targets = np.zeros_like(inputs)
+    for row, (size, place, start, _) in enumerate(batch):
+        document = documents[place]
+        if start > 0:
+            inputs[row, 0] = document[start - 1]
+        inputs[row, 1:size] = document[start : start + size - 1]
+        targets[row, :size] = document[start : start + size]
+    hidden = model.hidden(torch.from_numpy(inputs).to(model.device), dtype=dtype)
+    bits = _bits(model, hidden, torch.from_numpy(targets).to(model.device)).cpu().numpy()
+    for row, (size, place, start, counted) in enumerate(batch):
+        results[place][counted : start + size] = bits[row, counted - start : size]
+    return sum(window.start + window.length - window.counted for window in batch)
+
+
+def _bits(model: Transformer, hidden: torch.Tensor, targets: torch.Tensor, chunk: int = 512) -> torch.Tensor:
     """[B, T, C] and [B, T] -> [B, T]."""
     flat, wanted = hidden.flatten(0, 1), targets.flatten()
     nats = [

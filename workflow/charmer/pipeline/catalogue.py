@@ -53,8 +53,8 @@ class Catalogue:
         return metric
 
     def job(self, stage: str, name: str, script: str, *modules: str) -> dict[str, Any]:
-        """The one mapping that a job is compared by: its settings, the code that it runs, and the files that it reads but
-        that no rule makes (a source's, the benchmarks').
+        """The one mapping that a job is compared by: its settings, the code that it runs, and digests of the files
+        that it reads but no rule makes (a source's, the benchmarks').
 
         Snakemake compares loose params as an unordered set, in which two swapped values go unseen.
 
@@ -62,13 +62,11 @@ class Catalogue:
             script: the rule's script under workflow/scripts.
             modules: dotted names of modules that the script loads by name.
         """
-        mapping = {
-            "settings": self._entries[stage][name][0].settings,
-            "code": fingerprint(SCRIPTS / script, *modules),
-        }
+        settings = self._entries[stage][name][0].settings
+        mapping: dict[str, Any] = {"settings": settings, "code": fingerprint(SCRIPTS / script, *modules)}
         if stage == "sources":
             mapping["files"] = self._files[name]
         if stage == "corpus":
-            patterns = mapping["settings"]["curate"]["benchmarks"]
-            mapping["benchmarks"] = {path.name: sha256_of(path) for path in benchmark_files(patterns)}
+            benchmarks = benchmark_files(settings["curate"]["benchmarks"])
+            mapping["benchmarks"] = {path.name: sha256_of(path) for path in benchmarks}
         return ordered(mapping)

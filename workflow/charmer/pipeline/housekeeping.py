@@ -56,7 +56,7 @@ def describe(found: list[Leftover]) -> str:
         return "results/ holds nothing that the present configurations do not refer to"
     rows = [f"{leftover.size / 1e6:10.1f} MB  {leftover.folder}" for leftover in found]
     total = sum(leftover.size for leftover in found)
-    return "\n".join([*rows, f"{total / 1e6:10.1f} MB  in {len(found)} folders that no present configuration refers to"])
+    return "\n".join([*rows, f"{total / 1e6:10.1f} MB  in {len(found)} folders"])
 
 
 def remove(found: list[Leftover]) -> None:

@@ -54,7 +54,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def merged(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
-    """Lay `override` over `base` as Snakemake lays one configuration file over another: mappings merge, lists do not."""
+    """Lay `override` over `base` as Snakemake does with configuration files: mappings merge, lists do not."""
     result = {**base}
     for key, value in override.items():
         below = base.get(key)
@@ -228,8 +228,7 @@ def _mismatches(settings: Settings) -> Iterator[str]:
     if heads % kv_heads:
         divisors = [count for count in range(1, heads + 1) if heads % count == 0]
         yield (
-            f"model.kv_heads: {kv_heads} does not divide model.heads: {heads}; "
-            f"allowed: {', '.join(map(str, divisors))}"
+            f"model.kv_heads: {kv_heads} does not divide model.heads: {heads}; allowed: {', '.join(map(str, divisors))}"
         )
     if train["batch_tokens"] % pack["context_length"]:
         below = train["batch_tokens"] // pack["context_length"] * pack["context_length"]
@@ -248,7 +247,8 @@ def _mismatches(settings: Settings) -> Iterator[str]:
         yield f"sources: the name {name!r} stands twice; allowed: a name of its own for each source"
     if not settings["sources"] and not settings["code"]:
         yield "sources: is empty, and so is code; allowed: at least one source, or code: [a directory]"
+    needs = {"directory": "path", "archive": "path", "git": "path", "distributions": "packages"}
     for source in settings["sources"]:
-        needed = {"directory": "path", "archive": "path", "git": "path", "distributions": "packages"}.get(source["kind"])
+        needed = needs.get(source["kind"])
         if needed and not source.get(needed):
             yield f"sources: {source['name']!r} is of kind {source['kind']} and needs {needed}"

@@ -21,6 +21,7 @@ import torch
 
 from charmer.common import files
 from charmer.common.failure import Failure
+from charmer.tokens.storage import SPECIAL_NAMES
 from charmer.tokens.tokenizer import Tokenizer
 
 Rearrange = Callable[[np.ndarray, int], np.ndarray]
@@ -66,7 +67,7 @@ class Windows:
         if not {"tokenizer", "vocab_size", "eof"} <= noted.keys():
             raise Failure(f"{documents}: does not say which vocabulary made it; run `encode` again")
         self.eof, self.vocab_size = int(noted["eof"]), int(noted["vocab_size"])
-        self.pad = self.vocab_size if tokenizer is None else tokenizer.fim_pad
+        self.fim_pad = self.eof + SPECIAL_NAMES.index("<|fim_pad|>")
         if tokenizer is not None and tokenizer.digest != noted["tokenizer"]:
             raise Failure(f"{tokens}: was encoded with another vocabulary than the model's; run `encode` again")
         self._check_tokens(tokens, documents, table)
@@ -90,7 +91,7 @@ class Windows:
         counts = self._offsets[None, :-1] >= self._repeated[chosen, None]
         if rearrange is not None:
             ids = np.stack([rearrange(row, int(number)) for row, number in zip(ids, chosen, strict=True)])
-            counts = counts & (ids[:, 1:] != self.pad)
+            counts = counts & (ids[:, 1:] != self.fim_pad)
         block = torch.from_numpy(ids)
         x, y = block[:, :-1], block[:, 1:]
         begins = (x == self.eof).to(torch.int32)

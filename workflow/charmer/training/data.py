@@ -6,7 +6,6 @@ from a checkpoint with exactly the batches that it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -26,12 +25,12 @@ class Batches:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
         self._next: Future[Batch] = self._worker.submit(self._read, position)
 
-    def __iter__(self) -> Iterator[Batch]:
-        while True:
-            batch = self._next.result()
-            self.position += self.size
-            self._next = self._worker.submit(self._read, self.position)
-            yield batch
+    def next(self) -> Batch:
+        """The next batch; the one after it is read meanwhile."""
+        batch = self._next.result()
+        self.position += self.size
+        self._next = self._worker.submit(self._read, self.position)
+        return batch
 
     def close(self) -> None:
         """Stop reading ahead."""

@@ -1,19 +1,16 @@
-"""One optimizer step: micro-batches forward and backward, side by side, then clipping and the update.
+"""One optimizer step: micro-batches forward and backward, side by side, clipping, then the update.
 
 Notable here:
 - On a processor each thread computes whole micro-batches on its own and the gradients are added in the order of the
   batch. Splitting each operation over the threads instead, as PyTorch does by itself, makes them wait for one another
   thousands of times a step, which costs dearly as soon as another program takes one of the cores.
 - The loss is the mean over all counted positions of the batch, whatever the cut into micro-batches.
-- A step whose loss or gradient is not finite moves nothing.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -23,15 +20,6 @@ from charmer.tokens.windows import Batch
 from charmer.training.interrupts import Interrupts
 from charmer.training.loss import cross_entropy
 from charmer.training.optimizer import Optimizer
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """What a step saw: mean loss in nats a token, global gradient norm before clipping, whether it was left out."""
-
-    loss: float
-    gradient_norm: float
-    skipped: bool
 
 
 class Engine:
@@ -58,9 +46,12 @@ class Engine:
         self.micro_rows, self.pool, self.interrupts = micro_rows, pool, interrupts
         self.weights = list(model.parameters())
 
-    def step(self, batch: Batch, learning_rate: float) -> StepResult:
-        """Train on one batch. A signal before the update leaves the weights as they were."""
-        counted = int(batch.mask.sum())
+    def measure(self, batch: Batch) -> tuple[float, float]:
+        """Mean loss of a batch in nats a token, and the global norm of its gradient before clipping.
+
+        Leaves the clipped gradient with the weights, which stay as they are.
+        """
+        counted = max(int(batch.mask.sum()), 1)
         loss = 0.0
         for weight in self.weights:
             weight.grad = None
@@ -71,12 +62,11 @@ class Engine:
         for weight in self.weights:
             assert weight.grad is not None
             weight.grad.div_(counted)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.weights, self.clip))
-        skipped = not (math.isfinite(loss) and math.isfinite(norm))
-        if not skipped:
-            with self.interrupts.hold():
-                self.optimizer.step(learning_rate, self.pool)
-        return StepResult(loss, norm, skipped)
+        return loss, float(torch.nn.utils.clip_grad_norm_(self.weights, self.clip))
+
+    def update(self, learning_rate: float) -> None:
+        """Move the weights by the gradient that `measure` left."""
+        self.optimizer.step(learning_rate, self.pool)
 
     def _parts(self, batch: Batch) -> Iterator[Batch]:
         for tensors in zip(*(tensor.split(self.micro_rows) for tensor in batch), strict=True):

@@ -6,12 +6,15 @@ al. 2022, arXiv:2204.02311) then means the same on a laptop and on an accelerato
 
 from __future__ import annotations
 
+import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import torch
 
 from charmer.common.failure import Failure
+from charmer.model.network import ModelConfig
 
 NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16")
 
@@ -56,18 +59,47 @@ def synchronise(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-@torch.inference_mode()
-def matrix_peak(device: torch.device, dtype: torch.dtype, seconds: float = 0.25) -> float:
-    """The best rate of a square matrix product in FLOP/s, measured for about `seconds`."""
+def matrix_peak(device: torch.device, dtype: torch.dtype, pool: ThreadPoolExecutor, threads: int) -> float:
+    """The best rate in FLOP/s at which `threads` threads of `pool` multiply square matrices, each its own.
+
+    Measured for about a quarter of a second, with one thread for each of PyTorch's operations.
+    """
     size = 1024 if device.type == "cpu" else 8192
-    left, right = (torch.ones(size, size, device=device, dtype=dtype) for _ in range(2))
-    best, begun = float("inf"), time.perf_counter()
-    while time.perf_counter() - begun < seconds or best == float("inf"):
-        start = time.perf_counter()
-        left @ right
-        synchronise(device)
-        best = min(best, time.perf_counter() - start)
-    return 2.0 * size**3 / best
+    matrices = [torch.ones(size, size, device=device, dtype=dtype) for _ in range(threads)]
+
+    def multiply(matrix: torch.Tensor) -> float:
+        best, begun = math.inf, time.perf_counter()
+        while time.perf_counter() - begun < 0.25 or best == math.inf:
+            start = time.perf_counter()
+            matrix @ matrix
+            synchronise(device)
+            best = min(best, time.perf_counter() - start)
+        return 2.0 * size**3 / best
+
+    return sum(pool.map(multiply, matrices))
+
+
+def check_memory(
+    config: ModelConfig, workers: int, micro_tokens: int, device: torch.device, dtype: torch.dtype
+) -> None:
+    """Refuse a run that the memory cannot hold.
+
+    What a block keeps for the backward pass, in numbers a token: about 12 widths, 5 hidden sizes, and the shares of
+    attention, a little more than half of heads times context. Weights count for themselves, their gradients (one set a
+    worker), two moments, and the best ones.
+
+    Raises:
+        Failure: more is needed than is free.
+    """
+    kept = 12 * config.width + 5 * config.hidden + 0.6 * config.heads * config.context_length
+    activations = workers * micro_tokens * kept * config.layers * dtype.itemsize
+    weights = 4.0 * (5 + workers) * config.matrix_parameters()
+    needed, free = activations + weights, free_memory(device)
+    if needed > free:
+        raise Failure(
+            f"train.micro_batch_tokens: training needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; lower "
+            f"it (now {micro_tokens}), or model.width, or model.layers"
+        )
 
 
 def free_memory(device: torch.device) -> int:

@@ -22,9 +22,9 @@ class HeldOut:
     """The first documents of the held-out split, up to `megabytes` of text."""
 
     def __init__(
-        self, tokens: Path, documents: Path, tokenizer: Tokenizer, megabytes: float, dtype: torch.dtype
+        self, tokens: Path, documents: Path, tokenizer: Tokenizer, megabytes: float, dtype: torch.dtype, threads: int
     ) -> None:
-        self.tokenizer, self.dtype = tokenizer, dtype
+        self.tokenizer, self.dtype, self.threads = tokenizer, dtype, threads
         stream = open_array(tokens)
         table = read_table(documents, ["start", "tokens"])
         self.documents: list[np.ndarray] = []
@@ -42,9 +42,9 @@ class HeldOut:
         if self.bytes == 0:
             raise Failure(f"{documents}: the held-out split is empty; raise curate.val_share or add sources")
 
-    def bits_per_byte(self, model: Transformer, context: int) -> float:
+    def bits_per_byte(self, model: Transformer) -> float:
         """Bits that `model` needs for a byte of the held-out text."""
-        bits = bits_per_token(model, self.documents, self.tokenizer.eof, context, self.dtype)
+        bits = bits_per_token(model, self.documents, self.tokenizer.eof, dtype=self.dtype, threads=self.threads)
         return float(sum(part.sum(dtype=np.float64) for part in bits) / self.bytes)
 
     def samples(self, model: Transformer) -> list[str]:
