@@ -17,25 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-WORDS = [
-    "apple",
-    "bread",
-    "cloud",
-    "dream",
-    "earth",
-    "flame",
-    "grape",
-    "house",
-    "ivory",
-    "jewel",
-    "knife",
-    "lemon",
-    "mango",
-    "night",
-    "ocean",
-    "piano",
-    "queen",
-]
+WORDS = ("apple", "bread", "cloud", "dream", "earth", "flame", "grape", "house", "ivory", "jewel", "knife", "lemon")
 
 
 def module_text(seed: int) -> str:

@@ -213,7 +213,7 @@ def _path(path: str) -> str:
 
 def _mismatches(settings: Settings) -> Iterator[str]:
     """Ratios between knobs that a schema of single knobs cannot express."""
-    model, train, pack, curate = (settings[section] for section in ("model", "train", "pack", "curate"))
+    model, train, pack = (settings[section] for section in ("model", "train", "pack"))
     width, heads, kv_heads = model["width"], model["heads"], model["kv_heads"]
     if width % heads:
         yield (
@@ -236,11 +236,6 @@ def _mismatches(settings: Settings) -> Iterator[str]:
             f"train.batch_tokens: {train['batch_tokens']} is not a whole number of windows of "
             f"pack.context_length: {pack['context_length']}; allowed: a multiple, such as "
             f"{below or pack['context_length']}"
-        )
-    if curate["val_share"] + curate["test_share"] >= 1:
-        yield (
-            f"curate.val_share: {curate['val_share']} and curate.test_share: {curate['test_share']} leave nothing "
-            "to train on; allowed: a sum below 1"
         )
     names = [source["name"] for source in settings["sources"]]
     for name in sorted({name for name in names if names.count(name) > 1}):
