@@ -127,7 +127,7 @@ def _windows(values: np.ndarray, length: int) -> np.ndarray:
         return values
     half = length // 2
     halves = _windows(values, half)
-    windows = halves[: len(halves) - half] + halves[half:] * np.uint64(pow(FACTOR, half, 1 << 64))
+    windows: np.ndarray = halves[: len(halves) - half] + halves[half:] * np.uint64(pow(FACTOR, half, 1 << 64))
     if length % 2:
         windows = windows[:-1] + values[length - 1 :] * np.uint64(pow(FACTOR, length - 1, 1 << 64))
     return windows
