@@ -20,6 +20,7 @@ def snakemake(tmp_path, monkeypatch):
 
     return SimpleNamespace(
         rule="train",
+        threads=2,
         log=["logs/train.log"],
         output=Output(settings=Output.settings),
         params=SimpleNamespace(job={"settings": {"seed": 1}, "code": "ab"}),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ def job(snakemake: Any) -> Iterator[None]:
     log = Path(str(snakemake.log[0]))
     _write_log_to(log)
     signal.signal(signal.SIGTERM, _interrupt)
+    os.environ.setdefault("RAYON_NUM_THREADS", str(snakemake.threads))  # the tokenizers library knows no argument
     try:
         yield
         if "settings" in snakemake.output.keys():  # noqa: SIM118 - Snakemake's Namedlist is no mapping
