@@ -11,6 +11,7 @@ from charmer.common.files import write_table
 from charmer.tokens.encode import encode
 from charmer.tokens.pack import pack
 from charmer.tokens.tokenizer import Tokenizer
+from charmer.training.train import train
 
 SETTINGS = {
     "pack": {"context_length": 32, "dataset_mb": 1.0, "overlap": 0.0, "align": 0.0},
@@ -66,11 +67,21 @@ def make_data(folder: Path, documents: int = 40) -> dict[str, Path]:
     return data
 
 
+class TinyRun:
+    """Call it to train on the tiny corpus; keywords are knobs of `train`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.checkpoints = folder, folder / "checkpoints"
+        self.data = make_data(folder / "data")
+
+    def settings(self, **knobs) -> dict:
+        return SETTINGS | {"train": SETTINGS["train"] | knobs}
+
+    def __call__(self, name: str = "out", threads: int = 1, identity: str = "", **knobs) -> Path:
+        train(self.data, self.settings(**knobs), self.folder / name, self.checkpoints, threads, identity)
+        return self.folder / name
+
+
 @pytest.fixture
-def data(tmp_path: Path) -> dict[str, Path]:
-    return make_data(tmp_path / "data")
-
-
-def with_knobs(**knobs):
-    """The settings with other values of `train` knobs."""
-    return SETTINGS | {"train": SETTINGS["train"] | knobs}
+def run(tmp_path: Path) -> TinyRun:
+    return TinyRun(tmp_path)

@@ -97,8 +97,8 @@ def check_memory(
     needed, free = activations + weights, free_memory(device)
     if needed > free:
         raise Failure(
-            f"train.micro_batch_tokens: training needs about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; lower "
-            f"it (now {micro_tokens}), or model.width, or model.layers"
+            f"train.micro_batch_tokens: training needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "
+            f"lower it (now {micro_tokens}), or model.width, or model.layers"
         )
 
 

@@ -83,10 +83,7 @@ def _train(
     micro_rows = max(1, min(-(-rows // workers), knobs["micro_batch_tokens"] // context))
 
     tokenizer = Tokenizer.load(data["tokenizer"])
-    windows, _ = (
-        Windows(*(data[f"{split}_{name}"] for name in ("tokens", "documents", "windows")), context, tokenizer)
-        for split in ("train", "val")
-    )
+    windows, _ = (_windows(data, split, context, tokenizer) for split in ("train", "val"))
     held_out = HeldOut(data["val_tokens"], data["val_documents"], tokenizer, knobs["held_out_mb"], dtype, workers)
     config = ModelConfig(vocab_size=tokenizer.vocab_size, context_length=context, **settings["model"])
     model = Transformer(config)
@@ -123,3 +120,9 @@ def _train(
     }
     write_json(out / "training.json", summary)
     checkpoint.clear(checkpoints)
+
+
+def _windows(data: dict[str, Path], split: str, context: int, tokenizer: Tokenizer) -> Windows:
+    """A split's windows, which check their files and that the vocabulary is the model's."""
+    tokens, documents, windows = (data[f"{split}_{name}"] for name in ("tokens", "documents", "windows"))
+    return Windows(tokens, documents, windows, context, tokenizer)

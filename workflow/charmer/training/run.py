@@ -1,0 +1,210 @@
+"""A training run that goes on after whatever stopped it.
+
+Notable here:
+- All that a run has done stands in its checkpoint: weights, optimizer, place in the data, random state, tables. What a
+  killed run did after its last checkpoint is done again, with the same result.
+- The checkpoint also says whose it is; one that other settings, data or code left behind is not gone on with.
+- The best weights are those with the fewest bits per byte on the held-out text; they are what the run ends with.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from charmer.common.failure import Failure
+from charmer.common.progress import Progress
+from charmer.training import checkpoint
+from charmer.training.budget import Budget, rate
+from charmer.training.data import Batches
+from charmer.training.engine import Engine
+from charmer.training.held_out import HeldOut
+from charmer.training.record import Record
+
+logger = logging.getLogger(__name__)
+SKIPS_ALLOWED = 20
+
+
+class Run:
+    """The state of a run, and what moves it on.
+
+    Args:
+        budget: when it ends.
+        knobs: the settings' section `train`.
+        engine: takes the steps.
+        held_out: scores the weights.
+        folder: of the checkpoints.
+        identity: of the run, written into its checkpoints.
+        peak: FLOP/s of the machine's matrix products.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        knobs: dict[str, Any],
+        engine: Engine,
+        held_out: HeldOut,
+        folder: Path,
+        identity: str,
+        peak: float,
+    ) -> None:
+        self.budget, self.knobs, self.engine, self.held_out = budget, knobs, engine, held_out
+        self.folder, self.identity, self.peak = folder, identity, peak
+        self.model, self.interrupts = engine.model, engine.interrupts
+        self.step = self.tokens = self.skips = self.evaluated = self.worse = 0
+        self.seconds = self.last_step_seconds = 0.0
+        self.best_weights = self._weights()
+        self.record = Record()
+
+    def resume(self) -> int:
+        """Take over the newest good checkpoint of this run, if there is one. Gives the number of steps taken."""
+        found = checkpoint.newest(self.folder, self.identity)
+        if found is None:
+            checkpoint.clear(self.folder)
+        else:
+            values, tensors = found.values, found.tensors
+            self.step, self.tokens, self.skips = values["step"], values["tokens"], values["skips"]
+            self.seconds, self.last_step_seconds = values["seconds"], values["last_step_seconds"]
+            self.evaluated, self.worse = values["evaluated"], values["worse"]
+            self.record.load(_under("metrics/", tensors), values["evaluations"])
+            self.model.load_state_dict(_under("model/", tensors))
+            self.best_weights = _under("best/", tensors)
+            self.engine.optimizer.load(_under("optimizer/", tensors))
+            torch.set_rng_state(tensors["random"])
+            logger.info(f"going on from step {self.step}, as left in {self.folder}")
+        self.record.watch(self.folder / "tensorboard")
+        return self.step
+
+    def save(self) -> None:
+        """Write a checkpoint of the last complete step."""
+        names = ("identity", "step", "tokens", "skips", "evaluated", "worse", "seconds", "last_step_seconds")
+        values = {name: getattr(self, name) for name in names} | {"evaluations": self.record.evaluations}
+        parts = {
+            "model": self.model.state_dict(),
+            "best": self.best_weights,
+            "optimizer": self.engine.optimizer.state(),
+            "metrics": self.record.tensors(),
+        }
+        tensors = {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
+        tensors["random"] = torch.get_rng_state()
+        checkpoint.write(self.folder, self.step, checkpoint.Checkpoint(tensors, values))
+
+    def go(self, batches: Batches) -> None:
+        """Train until the budget is spent, or the held-out text has had enough.
+
+        Raises:
+            KeyboardInterrupt: a signal came; the state is saved.
+            Failure: the run diverges, or the disk is full.
+        """
+        unit = {"second": "s"}.get(self.budget.unit, self.budget.unit)
+        with Progress("train", total=self.budget.amount, unit=unit) as bar:
+            try:
+                self._go(batches, bar)
+            except KeyboardInterrupt:
+                with self.interrupts.hold():
+                    self.save()
+                logger.info(f"stopped at step {self.step}; the same command goes on from there")
+                raise
+        self.save()
+
+    def _go(self, batches: Batches, bar: Progress) -> None:
+        begun = saved = logged = time.monotonic()
+        spent_before = self.seconds
+        self._show(bar, "")
+        while True:
+            self._evaluate_if_due()
+            self.seconds = spent_before + time.monotonic() - begun
+            middle = self._progress(0.5)
+            if middle >= 1.0 or 0 < self.knobs["patience"] <= self.worse:
+                return
+            share = rate(middle, self.knobs["schedule"], self.knobs["warmup"], self.knobs["decay"])
+            learning_rate = self.knobs["learning_rate"] * share
+            started = time.monotonic()
+            batch = batches.next()
+            waited = time.monotonic() - started
+            loss, norm = self.engine.measure(batch)
+            with self.interrupts.hold():  # weights and counters move together, or not at all
+                skipped = not (math.isfinite(loss) and math.isfinite(norm))
+                if not skipped:
+                    self.engine.update(learning_rate)
+                self.last_step_seconds = time.monotonic() - started
+                self.seconds = spent_before + time.monotonic() - begun
+                self._count(loss, learning_rate, norm, waited, middle, skipped)
+            self._show(bar, f"loss {loss:.3f}")
+            if time.monotonic() - logged >= self.knobs["log_seconds"]:
+                logged = time.monotonic()
+                logger.info(f"step {self.step}: loss {loss:.4f}, learning rate {learning_rate:.3g}")
+            if time.monotonic() - saved >= self.knobs["checkpoint_seconds"]:
+                with self.interrupts.hold():
+                    self.save()
+                saved = time.monotonic()
+
+    def _progress(self, steps: float) -> float:
+        """Share of the budget that is spent after `steps` more steps."""
+        tokens = self.tokens + steps * self.knobs["batch_tokens"]
+        return self.budget.progress(self.step + steps, tokens, self.seconds + steps * self.last_step_seconds)
+
+    def _count(
+        self, loss: float, learning_rate: float, norm: float, waited: float, progress: float, skipped: bool
+    ) -> None:
+        """Count a step, skipped ones too, and add its row to the metrics.
+
+        Raises:
+            Failure: too many steps in a row were skipped.
+        """
+        count, seconds = self.knobs["batch_tokens"], self.last_step_seconds
+        self.step += 1
+        self.tokens += count
+        self.record.add_step(
+            step=self.step,
+            loss=loss,
+            learning_rate=learning_rate,
+            gradient_norm=norm,
+            tokens=self.tokens,
+            tokens_per_second=count / seconds,
+            mfu=count * self.model.config.flops_per_token() / seconds / self.peak,
+            seconds=self.seconds,
+            waited=waited,
+            progress=progress,
+            skipped=int(skipped),
+        )
+        self.skips = self.skips + 1 if skipped else 0
+        if self.skips >= SKIPS_ALLOWED:
+            raise Failure(
+                f"train.learning_rate: {self.knobs['learning_rate']} seems too high: the loss or its gradient was not "
+                f"finite in the last {SKIPS_ALLOWED} steps; lower it"
+            )
+
+    def _evaluate_if_due(self) -> None:
+        """Score the held-out text each time another share of the budget is spent, and at its end."""
+        wanted = self.knobs["evaluations"]
+        due = wanted if self._progress(0.5) >= 1.0 else int(self._progress(0) * wanted)
+        if due <= self.evaluated:
+            return
+        bits = self.held_out.bits_per_byte(self.model)
+        samples = self.held_out.samples(self.model)
+        with self.interrupts.hold():
+            self.evaluated = due
+            self.worse = 0 if bits < self.record.best else self.worse + 1
+            if bits < self.record.best:
+                self.best_weights = self._weights()
+            self.record.add_evaluation(
+                step=self.step, tokens=self.tokens, seconds=self.seconds, bits_per_byte=bits, samples=samples
+            )
+        logger.info(f"step {self.step}: held-out bits per byte {bits:.4f}")
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+
+    def _show(self, bar: Progress, note: str) -> None:
+        bar.advance(min(self._progress(0), 1.0) * self.budget.amount - bar.done, note=note)
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
