@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from charmer.common import files
 from charmer.common.failure import Failure
 from charmer.tokens import encode as module
 from charmer.tokens.encode import encode
+from charmer.tokens.shards import batches
 from charmer.tokens.tokenizer import Tokenizer
 
 Write = Callable[..., Path]
@@ -67,6 +70,24 @@ def test_threads_and_row_groups_change_no_byte(
     monkeypatch.setattr(module, "ROW_GROUP", 20)
     _, _, grouped = encoded(shards, bpes["gpt-2"], "grouped")
     assert files.read_table(grouped).equals(files.read_table(documents))
+
+
+def test_reading_stays_a_few_batches_ahead_of_writing(
+    bpes: dict[str, Tokenizer], write_shards: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+
+    def counting(*arguments: Any) -> Iterator[pa.RecordBatch]:
+        nonlocal read
+        for rows in batches(*arguments, rows=1):
+            read += 1
+            yield rows
+
+    monkeypatch.setattr(module, "batches", counting)
+    shards = write_shards(tmp_path / "train", ["x = 1\n"] * 100)
+    parts = module._encoded(shards, bpes["gpt-2"], np.dtype(np.uint16), threads=2)
+    ahead = [read - written for written, _ in enumerate(parts, 1)]
+    assert len(ahead) == 100 and max(ahead) <= 4
 
 
 def test_no_documents_give_an_array_of_one_mark(
