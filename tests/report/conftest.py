@@ -43,6 +43,11 @@ def write_inputs(root: Path) -> dict[str, Path]:
         "out": {"near duplicate": {"files": 2, "bytes": 2000}},
     }
     write_json(corpus / "counts.json", counts)
+    made_of = {
+        "licence": {"MIT": {"files": 9, "bytes": 9000}},
+        "package": {f"p{n}": {"files": 1, "bytes": 500} for n in range(18)},
+    }
+    write_json(corpus / "card.json", {"bytes": made_of})
     package = {"package": HOSTILE, "version": None, "licence": None, "licence_from": None, "files": 3, "bytes": 3000}
     write_table(corpus / "packages.parquet", pa.Table.from_pylist([{**package, "split": "test"}]))
     statistics = {"kind": "byte", "pre_tokenizer": None, "entries": 264, "bytes_per_token": 1.0}
@@ -50,6 +55,7 @@ def write_inputs(root: Path) -> dict[str, Path]:
     write_json(vocab / "statistics.json", statistics)
     return {
         "counts": corpus / "counts.json",
+        "card": corpus / "card.json",
         "packages": corpus / "packages.parquet",
         "statistics": vocab / "statistics.json",
         "weights": weights,
@@ -88,7 +94,7 @@ def write_metrics(root: Path) -> dict[str, Path]:
     return paths
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A finished report: results, run, inputs, html, summary."""
     results = tmp_path_factory.mktemp("somewhere") / "results"

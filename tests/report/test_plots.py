@@ -2,10 +2,10 @@
 
 import math
 
-from charmer.report import plots
+from charmer.report import charts, plots
 
 
-def values(plot: plots.Plot) -> list[dict]:
+def values(plot: charts.Plot) -> list[dict]:
     """All rows of all data sets that a plot draws."""
     return [row for rows in plot.specification["datasets"].values() for row in rows]
 
@@ -21,7 +21,7 @@ def steps(count: int) -> list[dict]:
 def test_long_curves_are_drawn_from_means_with_their_range():
     (loss,) = [plot for plot in plots.training(steps(5000), []) if plot.name == "loss"]
     points = values(loss)
-    assert len(points) == plots.BINS
+    assert len(points) == charts.BINS
     assert points[-1]["x"] == 50_000
     assert {(point["low"], point["high"]) for point in points} == {(3.0, 5.0)}
     assert all(3.8 < point["mean"] < 4.2 for point in points)
@@ -42,15 +42,15 @@ def row(name: str, value: float, unit: str = "share", **detail: float) -> dict:
     }
 
 
-def domain(plot: plots.Plot) -> list[float]:
+def domain(plot: charts.Plot) -> list[float]:
     """The ends of the first horizontal scale that is fixed."""
     scales = [layer["encoding"]["x"].get("scale", {}) for layer in plot.specification["layer"]]
     return next(scale["domain"] for scale in scales if "domain" in scale)
 
 
 def test_shares_end_at_one_and_bits_begin_at_zero():
-    assert domain(plots.intervals("a", "A", "", [row("x", 0.5)])) == [0, 1]
-    low, high = domain(plots.intervals("b", "B", "", [row("x", 2.0, "bits/byte", xz=3.0)], beside="xz"))
+    assert domain(charts.intervals("a", "A", "", [row("x", 0.5)])) == [0, 1]
+    low, high = domain(charts.intervals("b", "B", "", [row("x", 2.0, "bits/byte", xz=3.0)], beside="xz"))
     assert low == 0 and high > 3.0
 
 
@@ -62,6 +62,14 @@ def test_a_metric_without_a_plot_of_its_own_shows_all_its_values():
 
 def test_the_same_table_gives_the_same_plot():
     assert plots.training(steps(30), []) == plots.training(steps(30), [])
+
+
+def test_what_is_small_is_summed_up():
+    parts = {f"p{number}": {"files": 1, "bytes": 100 - number} for number in range(30)}
+    (packages,) = plots.corpus({}, {"bytes": {"package": parts}})
+    shown = {point["label"]: point["bytes"] for point in values(packages)}
+    assert len(shown) == plots.LARGEST + 1
+    assert shown["19 others"] == sum(100 - number for number in range(plots.LARGEST, 30))
 
 
 def test_every_plot_describes_itself_for_those_who_do_not_see_it():

@@ -48,7 +48,7 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
     samples = headline.samples(tables.get("samples", []))
     counts = found.document("counts")
     groups = {
-        "corpus": plots.corpus(counts),
+        "corpus": plots.corpus(counts, found.document("card")),
         "training": plots.training(curves, held_out),
         **{f"metric_{name}": plots.metric(name, rows) for name, rows in tables.items()},
     }
@@ -118,6 +118,7 @@ def render(template: str, context: Mapping[str, Any]) -> str:
     scripts = {"vega": style.javascript(), "draw": (TEMPLATES / "draw.js").read_text(encoding="utf-8")}
     environment.globals |= {
         "highlight": code.highlight,
+        "title_of": plots.title_of,
         "interval": numbers.interval,
         "stylesheet": (TEMPLATES / "page.css").read_text(encoding="utf-8"),
         "scripts": scripts,
