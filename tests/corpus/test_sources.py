@@ -90,6 +90,19 @@ def test_a_directory_that_is_not_there_is_a_failure_that_names_it(tmp_path: Path
         sources.digest(directory(tmp_path / "file"), SETTINGS)
 
 
+def test_folders_may_be_nested_deeper_than_python_recurses(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    handle = os.open(tmp_path / "tree", os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=handle)
+        below = os.open("d", os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = below
+    os.close(os.open("m.py", os.O_CREAT, dir_fd=handle))
+    os.close(handle)
+    assert found(directory(tmp_path / "tree")) == ["d/" * 1500 + "m.py"]
+
+
 # --- digests ---------------------------------------------------------------------------------------------------
 
 
@@ -191,6 +204,14 @@ def test_the_digest_of_a_distribution_sees_an_edit_in_place(site: Path) -> None:
     assert sources.digest(source, SETTINGS) == before
     write(site, {"some_project/__init__.py": "x = 2  # edited\n"})
     assert sources.digest(source, SETTINGS) != before
+
+
+def test_an_editable_distribution_says_what_to_do_instead(site: Path) -> None:
+    write(site, {"other-0.1.dist-info/direct_url.json": '{"dir_info": {"editable": true}, "url": "file:///x"}'})
+    (refusal,) = listed({"name": "d", "kind": "distributions", "packages": ["other"]}).values()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.package, refusal.reason) == ("other", "not in the record")
+    assert refusal.detail.endswith("name its folder as a source of kind directory")
 
 
 def test_all_means_everything_installed(site: Path) -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from charmer.common.failure import Failure
-from charmer.corpus.directories import Entry, examine, obstacle
+from charmer.corpus.directories import Entry, examine
 from charmer.corpus.found import Found, Package, normalized, shown
 from charmer.corpus.licences import LICENCE_FILE, LONGEST_FILE, metadata_licence, texts_licence
-from charmer.corpus.reading import SHEBANG, Unreadable
+from charmer.corpus.reading import SHEBANG, Unreadable, obstacle
 from charmer.corpus.refusal import Refusal
 from charmer.corpus.selection import SKIPPED_FOLDERS, Selection
 from charmer.corpus.unpack import DAMAGE, Member, described, members

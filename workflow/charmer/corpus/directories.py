@@ -5,22 +5,22 @@ run; it follows no link to a folder, so it ends also where links form a loop; an
 """
 
 # Paths stay strings here, for speed and so that names of any bytes pass through.
-# ruff: noqa: PTH110, PTH111, PTH112, PTH114, PTH115, PTH116
+# ruff: noqa: PTH110, PTH111, PTH112, PTH115, PTH116
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import stat
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from charmer.common.failure import Failure
 from charmer.corpus.found import Found, Package, shown
 from charmer.corpus.licences import folder_licence
+from charmer.corpus.reading import file_type, obstacle
 from charmer.corpus.refusal import Refusal
 from charmer.corpus.selection import SKIPPED_FOLDERS, Selection
 
@@ -50,10 +50,24 @@ def walk(root: str, selection: Selection, skip: frozenset[str] = frozenset()) ->
         selection: which files are meant.
         skip: names of folders at the top of `root` that do not belong to it.
     """
-    yield from _walk(root, "", selection, SKIPPED_FOLDERS | skip)
+    levels = [_open(root, "", selection, SKIPPED_FOLDERS | skip)]  # not recursion: a path may have 2,000 folders
+    while levels:
+        item = next(levels[-1], None)
+        if item is None:
+            levels.pop()
+        elif isinstance(item, Entry):
+            yield item
+        else:
+            levels.append(_open(item.place, item.prefix, selection, SKIPPED_FOLDERS))
 
 
-def _walk(folder: str, prefix: str, selection: Selection, skip: set[str] | frozenset[str]) -> Iterator[Entry]:
+class _Folder(NamedTuple):
+    place: str
+    prefix: str
+
+
+def _open(folder: str, prefix: str, selection: Selection, skip: Set[str]) -> Iterator[Entry | _Folder]:
+    """The entries of one folder, and the folders in it that are to be opened in their turn."""
     try:
         with os.scandir(folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
@@ -67,13 +81,11 @@ def _walk(folder: str, prefix: str, selection: Selection, skip: set[str] | froze
         path = prefix + entry.name
         if entry.is_dir(follow_symlinks=False):
             if entry.name not in skip:
-                yield from _walk(entry.path, path + "/", selection, SKIPPED_FOLDERS)
-            continue
-        kind = selection.kind(path)
-        if entry.is_symlink() and _is_folder(entry):
+                yield _Folder(entry.path, path + "/")
+        elif entry.is_symlink() and _is_folder(entry):
             if entry.name not in skip:
-                yield Entry(entry.path, path, "folder", -1, 0, "linked folder", f"to {os.readlink(entry.path)}")
-        elif kind is not None:
+                yield Entry(entry.path, path, "folder", -1, 0, "linked folder", f"to {shown(os.readlink(entry.path))}")
+        elif (kind := selection.kind(path)) is not None:
             yield from examine(entry.path, path, kind)
 
 
@@ -96,30 +108,6 @@ def examine(place: str, path: str, kind: str) -> Iterator[Entry]:
         yield Entry(place, path, kind, status.st_size, status.st_mtime_ns)
     elif kind != "script":
         yield Entry(place, path, kind, -1, 0, "not a regular file", file_type(status.st_mode))
-
-
-def file_type(mode: int) -> str:
-    """What a file's mode says it is, in words."""
-    tests = {
-        "named pipe": stat.S_ISFIFO,
-        "socket": stat.S_ISSOCK,
-        "character device": stat.S_ISCHR,
-        "block device": stat.S_ISBLK,
-        "folder": stat.S_ISDIR,
-    }
-    return next((name for name, test in tests.items() if test(mode)), "unknown type")
-
-
-def obstacle(error: OSError, place: str = "") -> tuple[str, str]:
-    """The reason of refusal, and the detail, for an error of the operating system."""
-    message = error.strerror or str(error)
-    if error.errno == errno.ELOOP:
-        return "symbolic link loop", message
-    if isinstance(error, PermissionError):
-        return "permission denied", message
-    if isinstance(error, FileNotFoundError):
-        return ("broken symbolic link" if place and os.path.islink(place) else "vanished"), message
-    return "unreadable", message
 
 
 def directory_entries(source: dict[str, Any], selection: Selection) -> Iterator[Entry]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import importlib.metadata
 import os
+import re
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
@@ -69,27 +70,27 @@ def _recorded(distribution: Distribution) -> list[str] | None:
     return None if files is None else [file.as_posix() for file in files]
 
 
-def entries(distribution: Distribution, selection: Selection) -> Iterator[Entry]:
+def _entries(distribution: Distribution, selection: Selection) -> Iterator[Entry]:
     """The selected files of one distribution by their status, sorted by path."""
     root = str(distribution.locate_file(""))
     paths = _recorded(distribution)
     if paths is None:
-        yield Entry(root, ".", "folder", -1, 0, "not in the record", "neither RECORD nor SOURCES.txt")
-        return
-    for path in sorted(set(paths)):
-        kind = selection.kind(path)
-        if kind is not None and not SKIPPED_FOLDERS.intersection(path.split("/")):
-            yield from examine(os.path.join(root, path), path, kind)
+        yield Entry(root, ".", "folder", -1, 0, "not in the record", "it left no list of its files")
+    elif re.search(r'"editable":\s*true', distribution.read_text("direct_url.json") or ""):
+        detail = "installed in editable mode: name its folder as a source of kind directory"
+        yield Entry(root, ".", "folder", -1, 0, "not in the record", detail)
+    else:
+        for path in sorted(set(paths)):
+            kind = selection.kind(path)
+            if kind is not None and not SKIPPED_FOLDERS.intersection(path.split("/")):
+                yield from examine(os.path.join(root, path), path, kind)
 
 
 def distribution_entries(source: dict[str, Any], selection: Selection) -> Iterator[Entry]:
-    """The entries of a source of kind `distributions`, each distribution's metadata file included."""
+    """The entries of a source of kind `distributions`, with name and version of each distribution."""
     for name, distribution in installed(source):
-        metadata = getattr(distribution, "_path", None)
-        if metadata is not None:
-            place = os.path.join(str(metadata), "METADATA")
-            yield from examine(place, f"{name}/METADATA", "metadata")
-        yield from entries(distribution, selection)
+        yield Entry(name, f"{name} {distribution.version}", "metadata", -1, 0)
+        yield from _entries(distribution, selection)
 
 
 def distribution_files(source: dict[str, Any], selection: Selection) -> Iterator[Found | Refusal]:
@@ -97,7 +98,7 @@ def distribution_files(source: dict[str, Any], selection: Selection) -> Iterator
     for name, distribution in installed(source):
         licence = metadata_licence(distribution.metadata, _licence_texts(distribution))
         package = Package(name, distribution.version, *licence)
-        for entry in entries(distribution, selection):
+        for entry in _entries(distribution, selection):
             yield found(entry, package)
 
 

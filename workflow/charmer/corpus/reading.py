@@ -1,16 +1,15 @@
 """The bytes of one file on the disk, or why it has none: never blocks, never reads more than allowed."""
 
 # Paths stay strings here, for speed and so that names of any bytes pass through.
-# ruff: noqa: PTH116, PTH123, SIM115
+# ruff: noqa: PTH114, PTH116, PTH123, SIM115
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 from typing import IO
-
-from charmer.corpus.directories import file_type, obstacle
 
 SHEBANG = re.compile(rb"#!.*\bpython[0-9.]*w?\b")
 SHEBANG_BYTES = 250  # Linux reads no more
@@ -66,3 +65,27 @@ def _opened(place: str) -> IO[bytes]:
             return file
         file.close()
     raise Unreadable("not a regular file", file_type(status.st_mode))
+
+
+def file_type(mode: int) -> str:
+    """What a file's mode says it is, in words."""
+    tests = {
+        "named pipe": stat.S_ISFIFO,
+        "socket": stat.S_ISSOCK,
+        "character device": stat.S_ISCHR,
+        "block device": stat.S_ISBLK,
+        "folder": stat.S_ISDIR,
+    }
+    return next((name for name, test in tests.items() if test(mode)), "unknown type")
+
+
+def obstacle(error: OSError, place: str = "") -> tuple[str, str]:
+    """The reason of refusal, and the detail, for an error of the operating system."""
+    message = error.strerror or str(error)
+    if error.errno == errno.ELOOP:
+        return "symbolic link loop", message
+    if isinstance(error, PermissionError):
+        return "permission denied", message
+    if isinstance(error, FileNotFoundError):
+        return ("broken symbolic link" if place and os.path.islink(place) else "vanished"), message
+    return "unreadable", message
