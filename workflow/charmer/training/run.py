@@ -59,6 +59,7 @@ class Run:
         self.model, self.interrupts = engine.model, engine.interrupts
         self.step = self.tokens = self.skips = self.evaluated = self.worse = 0
         self.seconds = self.last_step_seconds = 0.0
+        self.saved = (-1, -1)
         self.best_weights = self._weights()
         self.record = Record()
 
@@ -82,7 +83,9 @@ class Run:
         return self.step
 
     def save(self) -> None:
-        """Write a checkpoint of the last complete step."""
+        """Write a checkpoint of the last complete step, unless there is one."""
+        if self.saved == (self.step, self.evaluated):
+            return
         names = ("identity", "step", "tokens", "skips", "evaluated", "worse", "seconds", "last_step_seconds")
         values = {name: getattr(self, name) for name in names} | {"evaluations": self.record.evaluations}
         parts = {
@@ -94,6 +97,7 @@ class Run:
         tensors = {f"{part}/{name}": tensor for part, named in parts.items() for name, tensor in named.items()}
         tensors["random"] = torch.get_rng_state()
         checkpoint.write(self.folder, self.step, checkpoint.Checkpoint(tensors, values))
+        self.saved = self.step, self.evaluated
 
     def go(self, batches: Batches) -> None:
         """Train until the budget is spent, or the held-out text has had enough.
