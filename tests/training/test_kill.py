@@ -11,7 +11,6 @@ import sys
 import time
 
 import pytest
-
 from charmer.common.files import read_table
 from charmer.training import checkpoint
 
