@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import os
 import subprocess
 import sys
@@ -91,16 +92,14 @@ def test_a_directory_that_is_not_there_is_a_failure_that_names_it(tmp_path: Path
 
 
 def test_folders_may_be_nested_deeper_than_python_recurses(tmp_path: Path) -> None:
-    (tmp_path / "tree").mkdir()
-    handle = os.open(tmp_path / "tree", os.O_RDONLY)
-    for _ in range(1500):
-        os.mkdir("d", dir_fd=handle)
-        below = os.open("d", os.O_RDONLY, dir_fd=handle)
-        os.close(handle)
-        handle = below
-    os.close(os.open("m.py", os.O_CREAT, dir_fd=handle))
-    os.close(handle)
-    assert found(directory(tmp_path / "tree")) == ["d/" * 1500 + "m.py"]
+    place = "d/" * 300 + "m.py"
+    root = write(tmp_path / "tree", {place: ""})
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 100)
+    try:
+        assert found(directory(root)) == [place]
+    finally:
+        sys.setrecursionlimit(before)
 
 
 # --- digests ---------------------------------------------------------------------------------------------------
