@@ -145,6 +145,22 @@ def test_a_damaged_table_costs_its_own_section_only(report: SimpleNamespace, tmp
     assert "is damaged" in text and "1.250" in text
 
 
+def test_files_of_another_version_are_gaps(report: SimpleNamespace, tmp_path: Path):
+    odd = tmp_path / "odd.json"
+    odd.write_text('{"something": "else"}')
+    inputs = {
+        **report.inputs,
+        "statistics": odd,
+        "counts": odd,
+        "card": odd,
+        "packages": report.inputs["metric_parses"],
+    }
+    page.write(tmp_path / "runs" / "x-1", inputs, {})
+    text = Reader((tmp_path / "runs" / "x-1" / "report" / "index.html").read_text(encoding="utf-8")).text
+    assert text.count("odd.json: is not what this version writes") == 2
+    assert "lacks the columns" in text and "1.250" in text
+
+
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 

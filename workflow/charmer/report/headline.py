@@ -61,9 +61,10 @@ def samples(rows: Rows) -> list[dict[str, Any]]:
     return [row["detail"] for row in rows if {"prompt", "completion"} <= set(row["detail"])]
 
 
-def summary(run: Path, inputs: Inputs, shown: list[Figure], samples: list[dict[str, Any]]) -> dict[str, Any]:
+def summary(
+    run: Path, inputs: Inputs, training: dict[str, Any], shown: list[Figure], samples: list[dict[str, Any]]
+) -> dict[str, Any]:
     """What `summary.json` holds: headline numbers, samples, the model's size, and paths relative to the run."""
-    training = inputs.document("training", inputs.model / "training.json") if inputs.model else {}
     kept = ("parameters", "tokens", "steps", "seconds", "flops", "device", "precision", "threads")
     weights = inputs.paths.get("weights")
     return {

@@ -7,7 +7,7 @@ whatever cannot be read becomes a named gap that the page shows in its place.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,8 @@ class Inputs:
         """The names of the metrics that have a table."""
         return [name.removeprefix(METRIC) for name in self.paths if name.startswith(METRIC)]
 
-    def document(self, name: str, path: Path | None = None) -> dict[str, Any]:
-        """A JSON file's mapping; empty, with a gap, where there is none."""
+    def document(self, name: str, keys: Sequence[str], path: Path | None = None) -> dict[str, Any]:
+        """A JSON file's mapping; empty, with a gap, where there is none that has `keys`."""
         path = path or self.paths.get(name)
         if path is None:
             self.gaps[name] = "was not made"
@@ -52,19 +52,19 @@ class Inputs:
         except Failure as failure:
             self.gaps[name] = str(failure)
             return {}
-        if not isinstance(found, dict):
-            self.gaps[name] = f"{path}: holds no mapping"
+        if not isinstance(found, dict) or not set(keys) <= set(found):
+            self.gaps[name] = f"{path}: is not what this version writes, it lacks some of {', '.join(keys)}"
             return {}
         return found
 
-    def table(self, name: str, path: Path | None = None) -> Rows:
-        """A Parquet file's rows; empty, with a gap, where there is none."""
+    def table(self, name: str, columns: Sequence[str], path: Path | None = None) -> Rows:
+        """A Parquet file's rows; empty, with a gap, where there is none that has `columns`."""
         path = path or self.paths.get(name)
         if path is None:
             self.gaps[name] = "was not made"
             return []
         try:
-            return files.read_table(path).to_pylist()
+            return files.read_table(path, columns).to_pylist()
         except Failure as failure:
             self.gaps[name] = str(failure)
             return []

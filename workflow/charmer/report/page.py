@@ -26,6 +26,11 @@ from charmer.report.inputs import Inputs
 TEMPLATES = Path(__file__).parent / "templates"
 SECTIONS = ("sources", "scrape", "curate", "vocab", "pack", "model", "train")
 
+PACKAGE_COLUMNS = ["package", "version", "licence", "split", "files", "bytes"]
+STATISTICS_KEYS = ["kind", "entries", "bytes_per_token", "whitespace_share", "most_frequent", "longest"]
+TRAINING_KEYS = ["parameters", "tokens", "steps", "seconds", "flops", "device", "precision"]
+CURVES = ["tokens", "loss", "learning_rate", "gradient_norm", "tokens_per_second"]
+
 
 def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> None:
     """Write a run's `report/index.html`, `report/plots/*.svg`, `summary.json`, `config.yaml` and `provenance.json`.
@@ -46,9 +51,9 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
     training, curves, held_out = _training(found)
     shown = headline.figures(tables.get("bits_per_byte", []), tables.get("parses", []), training)
     samples = headline.samples(tables.get("samples", []))
-    counts = found.document("counts")
+    counts, card = found.document("counts", ["in", "kept"]), found.document("card", ["bytes"])
     groups = {
-        "corpus": plots.corpus(counts, found.document("card")),
+        "corpus": plots.corpus(counts, card),
         "training": plots.training(curves, held_out),
         **{f"metric_{name}": plots.metric(name, rows) for name, rows in tables.items()},
     }
@@ -57,15 +62,19 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
     files.write_text(run / "config.yaml", configuration(run.name, settings))
     for plot in (plot for group in groups.values() for plot in group):
         files.write_text(run / "report" / "plots" / f"{plot.name}.svg", style.svg(plot.specification))
+    scripts = {"vega": style.javascript(), "draw": (TEMPLATES / "draw.js").read_text(encoding="utf-8")}
     context = {
+        "scripts": scripts,
+        "script_hashes": " ".join(_hash(script) for script in scripts.values()),
+        "themes": {"light": style.theme(dark=False), "dark": style.theme(dark=True)},
         "run": run.name,
         "figures": shown,
         "samples": samples,
         "training": training,
         "counts": counts,
-        "packages": found.table("packages"),
-        "statistics": found.document("statistics"),
-        "windows": found.document("windows"),
+        "packages": found.table("packages", PACKAGE_COLUMNS),
+        "statistics": found.document("statistics", STATISTICS_KEYS),
+        "windows": found.document("windows", ["windows"]),
         "metrics": tables,
         "groups": groups,
         "provenance": origin,
@@ -73,7 +82,7 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
         "configuration": configuration(run.name, settings),
         "gaps": found.gaps,
     }
-    files.write_json(run / "summary.json", headline.summary(run, found, shown, samples))
+    files.write_json(run / "summary.json", headline.summary(run, found, training, shown, samples))
     files.write_text(run / "report" / "index.html", render("page.html", context))
 
 
@@ -93,9 +102,9 @@ def _training(inputs: Inputs) -> tuple[dict[str, Any], list[dict[str, Any]], lis
         inputs.gaps["training"] = "there is no model"
         return {}, [], []
     return (
-        inputs.document("training", inputs.model / "training.json"),
-        inputs.table("curves", inputs.model / "metrics.parquet"),
-        inputs.table("held_out", inputs.model / "held_out.parquet"),
+        inputs.document("training", TRAINING_KEYS, inputs.model / "training.json"),
+        inputs.table("curves", CURVES, inputs.model / "metrics.parquet"),
+        inputs.table("held_out", ["tokens", "bits_per_byte"], inputs.model / "held_out.parquet"),
     )
 
 
@@ -115,15 +124,11 @@ def render(template: str, context: Mapping[str, Any]) -> str:
         "duration": numbers.duration,
         "surprise": code.surprise,
     }
-    scripts = {"vega": style.javascript(), "draw": (TEMPLATES / "draw.js").read_text(encoding="utf-8")}
     environment.globals |= {
         "highlight": code.highlight,
         "title_of": plots.title_of,
         "interval": numbers.interval,
         "stylesheet": (TEMPLATES / "page.css").read_text(encoding="utf-8"),
-        "scripts": scripts,
-        "script_hashes": " ".join(_hash(script) for script in scripts.values()),
-        "themes": {"light": style.theme(dark=False), "dark": style.theme(dark=True)},
     }
     return environment.get_template(template).render(context)
 

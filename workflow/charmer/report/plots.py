@@ -71,7 +71,7 @@ def bits_per_byte(rows: Rows) -> list[Plot]:
         caption = "A token counts as what its first visible byte is; whitespace inside strings is string."
         plots.append(intervals("kinds", "By kind of token", caption, kinds))
         plots.append(_shares(kinds))
-    places = members(rows, "position")
+    places = [row for row in members(rows, "position") if "first" in row["detail"]]
     if len(places) > 1:
         plots.append(_positions(places))
     return plots
