@@ -7,7 +7,7 @@ Notable here:
 - One thread of the caller serves one worker, strictly question and answer, so a worker that dies is known together
   with the very task it died on.
 - Results come in the order of the tasks, and only a few tasks are in flight, so memory stays bounded.
-- Ctrl-C is the caller's to handle; it ends the workers, and none of them prints a traceback.
+- Ctrl-C reaches the caller alone; it ends the workers, and none of them prints a traceback.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import contextlib
 import importlib
 import os
 import pickle  # between a process and its own children; nothing pickled is ever stored
-import signal
 import struct
 import subprocess
 import sys
@@ -125,6 +124,7 @@ class _Pool:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": paths},
+            process_group=0,  # a terminal's Ctrl-C goes to the caller, not to a worker that is just starting
         )
         self.processes.append(process)
         if self.closed:  # close() may have run while this one started
@@ -166,7 +166,6 @@ def _receive(pipe: IO[bytes]) -> Any:
 
 def _work(module: str, qualname: str) -> None:
     """A worker's whole life: answer tasks until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a stray print must not end up among the answers
     function: Any = importlib.import_module(module)

@@ -40,13 +40,13 @@ def archive_entries(source: dict[str, Any], selection: Selection) -> Iterator[En
     if root.is_dir():
         names = sorted(name for name in os.listdir(root) if SUFFIX.search(name))  # noqa: PTH208 (any bytes in names)
         if not names:
-            raise Failure(f"source {source['name']}: {root} holds no archive (.whl, .zip, .tar.gz, ...)")
+            raise Failure(f"source {source['name']}: {shown(str(root))} holds no archive (.whl, .zip, .tar.gz, ...)")
         for name in names:
             yield from examine(str(root / name), name, "archive")
     elif root.exists():
         yield from examine(str(root), root.name, "archive")
     else:
-        raise Failure(f"source {source['name']}: {root} does not exist; correct its path in the config")
+        raise Failure(f"source {source['name']}: {shown(str(root))} does not exist; correct its path in the config")
 
 
 def archive_files(source: dict[str, Any], selection: Selection, limit: int) -> Iterator[Found | Refusal]:

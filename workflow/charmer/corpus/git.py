@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from charmer.common.failure import Failure
 from charmer.corpus.found import Found, Package, shown
@@ -23,10 +23,19 @@ from charmer.corpus.selection import SKIPPED_FOLDERS, Selection
 
 FOLDER, LINK, SUBMODULE = "40000", "120000", "160000"
 LARGEST_TREE = 50_000_000
+MOST_ENTRIES = 1_000_000
 
 # A repository is data, not a configuration to obey, and reading it fetches nothing.
 ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 LOCATING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
+
+
+class TreeEntry(NamedTuple):
+    """One line of a tree: its mode in octal digits, its name (bytes as the file system gives them), its object."""
+
+    mode: str
+    name: str
+    object_id: str
 
 
 def commit_of(source: dict[str, Any]) -> str:
@@ -38,13 +47,13 @@ def commit_of(source: dict[str, Any]) -> str:
     path = Path(source["path"]).expanduser()
     revision = source.get("revision", "HEAD")
     if not path.is_dir():
-        raise Failure(f"source {source['name']}: {path} is not a directory; correct its path in the config")
+        raise Failure(f"source {source['name']}: {shown(str(path))} is not a directory; correct its path in the config")
     asked = ["rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"]
     answer = subprocess.run(_git(path, source["name"], *asked), env=_environment(path), capture_output=True)
     lines = answer.stdout.decode().split()
     if answer.returncode or not lines:
         reason = " ".join(answer.stderr.decode("utf-8", "replace").split()) or "no such revision"
-        raise Failure(f"source {source['name']}: git finds no commit {revision} in {path} ({reason[:300]})")
+        raise Failure(f"source {source['name']}: git finds no commit {revision} in {shown(str(path))} ({reason[:300]})")
     return lines[-1]
 
 
@@ -66,32 +75,44 @@ def git_files(source: dict[str, Any], selection: Selection, limit: int) -> Itera
         except Unreadable as trouble:
             yield Refusal(source["name"], ".", -1, trouble.reason, trouble.detail)
             return
-        for mode, name, object_id in root:
-            if mode not in {FOLDER, LINK, SUBMODULE} and LICENCE_FILE.fullmatch(name):
+        for entry in root:
+            if entry.mode not in {FOLDER, LINK, SUBMODULE} and LICENCE_FILE.fullmatch(entry.name):
                 try:
-                    texts.append((shown(name), objects.read(object_id, LONGEST_FILE).decode("utf-8", "replace")))
+                    content = objects.read(entry.object_id, LONGEST_FILE)
                 except Unreadable:
                     continue
+                texts.append((shown(entry.name), content.decode("utf-8", "replace")))
         package = Package(source["name"], commit, *texts_licence(texts))
-        yield from _walk(objects, root, "", package, selection, limit)
+        yield from _walk(objects, root, package, selection, limit)
 
 
 def _walk(
-    objects: Objects, tree: list[tuple[str, str, str]], prefix: str, package: Package, selection: Selection, limit: int
+    objects: Objects, root: list[TreeEntry], package: Package, selection: Selection, limit: int
 ) -> Iterator[Found | Refusal]:
-    for mode, name, object_id in tree:
-        path = prefix + name
+    levels = [("", iter(root))]
+    count = 0
+    while levels:
+        prefix, tree = levels[-1]
+        entry = next(tree, None)
+        if entry is None:
+            levels.pop()
+            continue
+        count += 1
+        if count > MOST_ENTRIES:  # a few objects can name one another into billions of files
+            yield Refusal(package.name, shown(prefix), -1, "too many members", f"more than {MOST_ENTRIES:,}")
+            return
+        path = prefix + entry.name
         kind = selection.kind(path)
         try:
-            if mode == FOLDER:
-                if name not in SKIPPED_FOLDERS:
-                    yield from _walk(objects, objects.tree(object_id), path + "/", package, selection, limit)
-            elif mode == SUBMODULE:
-                raise Unreadable("submodule", f"commit {object_id}")
-            elif kind is not None and mode == LINK:
+            if entry.mode == FOLDER:
+                if entry.name not in SKIPPED_FOLDERS:
+                    levels.append((path + "/", iter(objects.tree(entry.object_id))))
+            elif entry.mode == SUBMODULE:
+                raise Unreadable("submodule", f"commit {entry.object_id}")
+            elif kind is not None and entry.mode == LINK:
                 raise Unreadable("not a regular file", "symbolic link")
             elif kind is not None:
-                data = objects.read(object_id, limit)
+                data = objects.read(entry.object_id, limit)
                 if kind != "script" or SHEBANG.match(data):
                     yield Found(package, shown(path), kind, len(data), content=data)
         except Unreadable as trouble:
@@ -106,8 +127,8 @@ class Objects:
         self.path, self.source = path, source
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def tree(self, object_id: str) -> list[tuple[str, str, str]]:
-        """(mode, name, object id) of each entry of a tree, in git's order; a commit's id stands for its tree.
+    def tree(self, object_id: str) -> list[TreeEntry]:
+        """The entries of a tree, in git's order; a commit's id stands for its tree.
 
         Raises:
             Unreadable: the tree is missing or damaged.
@@ -116,12 +137,15 @@ class Objects:
         id_bytes = len(object_id) // 2  # 20 for SHA-1, 32 for SHA-256
         entries = []
         position = 0
-        while position < len(content):
-            space = content.index(b" ", position)
-            end = content.index(b"\0", space)
-            mode, name = content[position:space].decode("ascii"), os.fsdecode(content[space + 1 : end])
-            position = end + 1 + id_bytes
-            entries.append((mode, name, content[end + 1 : position].hex()))
+        try:
+            while position < len(content):
+                space = content.index(b" ", position)
+                end = content.index(b"\0", space)
+                mode, name = content[position:space].decode("ascii"), os.fsdecode(content[space + 1 : end])
+                position = end + 1 + id_bytes
+                entries.append(TreeEntry(mode, name, content[end + 1 : position].hex()))
+        except ValueError:
+            raise Unreadable("damaged", f"object {object_id}") from None
         return entries
 
     def read(self, object_id: str, limit: int) -> bytes:

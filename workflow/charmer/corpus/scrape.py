@@ -38,7 +38,8 @@ def scrape(source: dict[str, Any], settings: dict[str, Any], shards: Path, refus
         settings: the config's `scrape` section.
         shards: folder for shard-00000.parquet and so on, columns of charmer.corpus.shards.ROWS; replaced if present.
         refused: Parquet file of what was found and is not in the shards, columns of charmer.corpus.shards.REFUSED.
-        threads: number of worker processes; the output does not depend on it.
+        threads: number of worker processes; the output does not depend on it. With 1 the work is done in this
+            process, where a file that crashes Python's parser ends it.
 
     Raises:
         Failure: the source is not there, or holds no Python at all; or the machine ran out of memory.
@@ -122,6 +123,6 @@ def _one_by_one(batch: Batch, death: WorkerDied) -> Outcome:
 
 
 def _refused_table(source: str, refusals: list[Refusal]) -> pa.Table:
-    ordered = sorted(refusals)  # a source's own and the workers' came interleaved by timing of batches, not by path
+    ordered = sorted(refusals)  # those of the listing and those of the reading came mixed
     rows = [{"source": source, **refusal._asdict()} for refusal in ordered]
     return pa.Table.from_pylist(rows, REFUSED)
