@@ -6,31 +6,29 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from charmer.corpus.fates import Fates
 
 LONGEST_LINES = [40, 60, 80, 100, 120, 160, 240, 400, 1000]
 MEAN_LINES = [10, 20, 25, 30, 35, 40, 50, 60, 80, 100]
 
 
-def card(files: pa.Table, fates: np.ndarray, kept_by: np.ndarray, counts: dict[str, Any]) -> dict[str, Any]:
+def card(files: pa.Table, fates: Fates, counts: dict[str, Any]) -> dict[str, Any]:
     """The data card as plain numbers.
 
     Args:
         files: one row a file that was read: the scraped columns but the text, and those of `survey.FOUND`.
-        fates: each file's fate, object[files].
-        kept_by: for each removed duplicate the index of the kept file, -1 for all others, int64[files].
         counts: what counts.json says.
 
     Returns:
-        `bytes` of kept files by package, licence and encoding, `counts`, `line_lengths` (histograms of files by
-        their longest and their mean line; the last bin is open), and `cluster_sizes`: how many kept files stand for
-        1, 2, 3, … files.
+        `counts`; `bytes`, the files and bytes of kept files by source, package, licence, encoding and split;
+        `line_lengths`, histograms of kept files by their longest and their mean line (the last bin is open); and
+        `cluster_sizes`, how many kept files stand for 1, 2, 3, … files.
     """
-    split = pa.array(fates, type=pa.string())
-    kept = files.append_column("split", split).filter(pc.is_in(split, pa.array(["train", "val", "test"])))
-    removed = kept_by[kept_by >= 0]
-    sizes = np.bincount(np.bincount(removed)[np.unique(removed)] + 1) if len(removed) else np.zeros(2, dtype=int)
-    sizes[1] = len(kept) - len(np.unique(removed))
+    table = files.append_column("split", pa.array(fates.fate, type=pa.string()))
+    kept = table.filter(pa.array(fates.used()))
+    by = fates.kept_by()
+    sizes = np.bincount(1 + np.bincount(by[by >= 0], minlength=len(by))[fates.used()])
     return {
         "counts": counts,
         "bytes": {name: _bytes_by(kept, name) for name in ("source", "package", "licence", "encoding", "split")},

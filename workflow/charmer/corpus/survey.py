@@ -19,8 +19,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from charmer.common.failure import Failure
 from charmer.corpus import dedup, filters, lexing, secrets
 from charmer.corpus.decontaminate import Benchmarks, benchmark_files
+from charmer.corpus.shards import ROWS
 
 BATCH = 1_000_000  # bytes of text lexed at once: temporary arrays take some 40 bytes for each, and stay in the caches
 NO_KEYS = np.zeros((0, dedup.BANDS), dtype=np.uint64)
@@ -85,13 +87,17 @@ def units(sources: Sequence[Path]) -> tuple[list[Unit], list[tuple[Path, str]]]:
 
 
 def read(unit: Unit) -> pa.Table:
-    """The rows of a unit, page checksums checked.
+    """The rows of a unit with the columns of `shards.ROWS`, page checksums checked.
 
     Raises:
         pa.ArrowException, OSError: the shard is damaged.
+        Failure: it lacks a column.
     """
     with pq.ParquetFile(unit.shard, page_checksum_verification=True) as parquet:
-        return parquet.read_row_group(unit.row_group, use_threads=False)
+        missing = set(ROWS.names) - set(parquet.schema_arrow.names)
+        if missing:
+            raise Failure(f"{unit.shard}: lacks the columns {', '.join(sorted(missing))}; delete it and scrape again")
+        return parquet.read_row_group(unit.row_group, columns=ROWS.names, use_threads=False).cast(ROWS)
 
 
 def survey(task: tuple[Unit, dict[str, Any], Path]) -> Survey:
