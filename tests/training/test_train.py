@@ -183,6 +183,14 @@ def test_a_budget_on_the_clock_anneals_to_its_end(run):
     assert read_json(out / "training.json")["seconds"] == pytest.approx(1.8, rel=0.3)
 
 
+def test_a_run_on_the_clock_is_repeated_from_its_tables(run):
+    out = run(budget="0.02 minutes")
+    again = run("again", budget=f"as {out}")
+    assert digest(out / "model.safetensors") == digest(again / "model.safetensors")
+    once, repeated = (read_table(folder / "metrics.parquet").to_pydict() for folder in (out, again))
+    assert once["learning_rate"] == repeated["learning_rate"] and once["loss"] == repeated["loss"]
+
+
 def test_training_stops_early_where_held_out_text_gets_no_better(run):
     knobs = {"budget": "400 steps", "evaluations": 40, "learning_rate": 0.05, "patience": 2}
     held_out = read_table(run(**knobs) / "held_out.parquet").to_pydict()

@@ -202,8 +202,10 @@ def _canonical(settings: Settings) -> Settings:
     canonical["sources"] = [
         {**source, "path": _path(source["path"])} if "path" in source else source for source in settings["sources"]
     ]
-    number, multiple, unit = re.fullmatch(r"([0-9.]+)([kMG]?) ([a-z]+?)s?", settings["train"]["budget"]).groups()  # type: ignore[union-attr]
-    canonical["train"]["budget"] = f"{float(number) * MULTIPLES[multiple]:.12g} {unit}s"
+    counted = re.fullmatch(r"([0-9.]+)([kMG]?) ([a-z]+?)s?", settings["train"]["budget"])
+    if counted is not None:  # else it repeats another run's schedule
+        number, multiple, unit = counted.groups()
+        canonical["train"]["budget"] = f"{float(number) * MULTIPLES[multiple]:.12g} {unit}s"
     return canonical
 
 

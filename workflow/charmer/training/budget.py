@@ -1,8 +1,8 @@
 """The budget of a run, and the learning rate over it.
 
 Notable here: everything that changes during a run is a function of the share of the budget that is spent, `progress`
-in [0, 1]. A budget in minutes thus anneals on the clock and ends with a finished schedule on any machine, and a run
-can be replayed from the column `progress` of its metrics.
+in [0, 1]. A budget in minutes thus anneals on the clock and ends with a finished schedule on any machine, and such a
+run can be repeated to the bit from the column `progress` of its metrics.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from charmer.common.failure import Failure
+from charmer.common.files import read_table
 
 PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMG]?) (minute|step|token)s?")
 SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
@@ -19,18 +21,30 @@ SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 
 @dataclass(frozen=True)
 class Budget:
-    """An amount of seconds, steps or tokens."""
+    """An amount of seconds, steps or tokens.
+
+    Attributes:
+        middles: for a run that repeats another, the progress in the middle of each of its steps.
+        evaluated: and the steps after which it scored the held-out text.
+    """
 
     amount: float
     unit: str
+    middles: tuple[float, ...] = ()
+    evaluated: tuple[int, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """Read "8 minutes", "2000 steps" or "50M tokens".
+        """Read "8 minutes", "2000 steps", "50M tokens", or "as FOLDER", a trained model whose schedule is repeated.
 
         Raises:
-            Failure: it is none of these, or nothing at all.
+            Failure: it is none of these, or nothing at all, or the folder lacks the tables of a run.
         """
+        if text.startswith("as "):
+            folder = Path(text.removeprefix("as ").strip())
+            middles = read_table(folder / "metrics.parquet", ["progress"])["progress"].to_pylist()
+            evaluated = read_table(folder / "held_out.parquet", ["step"])["step"].to_pylist()
+            return cls(float(len(middles)), "step", tuple(middles), tuple(evaluated))
         match = PATTERN.fullmatch(text.strip())
         amount = float(match[1]) * SCALES[match[2]] if match else 0.0
         if match is None or amount <= 0:
@@ -39,14 +53,20 @@ class Budget:
             return cls(60 * amount, "second")
         return cls(float(math.ceil(amount)), match[3])
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether two runs on one machine take the same steps."""
-        return self.unit != "second"
-
     def progress(self, steps: float, tokens: float, seconds: float) -> float:
-        """The share that so many steps, tokens and seconds have spent; above 1 when more than all."""
+        """The share that so many steps, tokens and seconds have spent; above 1 when more than all.
+
+        A run that repeats another knows the middle of each step alone, and gives that anywhere in it.
+        """
+        if self.middles:
+            return self.middles[int(steps)] if steps < len(self.middles) else 1.0
         return {"step": steps, "token": tokens, "second": seconds}[self.unit] / self.amount
+
+    def evaluations_due(self, wanted: int, step: int, progress: float, over: bool) -> int:
+        """How many of `wanted` evaluations, evenly over the budget, are due after `step` at `progress`."""
+        if self.middles:
+            return sum(evaluated <= step for evaluated in self.evaluated)
+        return wanted if over else int(progress * wanted)
 
 
 def rate(progress: float, schedule: str, warmup: float, decay: float) -> float:

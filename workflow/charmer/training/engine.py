@@ -55,7 +55,7 @@ class Engine:
         loss = 0.0
         for weight in self.weights:
             weight.grad = None
-        for part, gradients in self.pool.map(self._gradients, self._parts(batch)):
+        for part, gradients in self.pool.map(self._gradients, self.parts(batch)):
             loss += part / counted
             for weight, gradient in zip(self.weights, gradients, strict=True):
                 weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
@@ -68,7 +68,8 @@ class Engine:
         """Move the weights by the gradient that `measure` left."""
         self.optimizer.step(learning_rate, self.pool)
 
-    def _parts(self, batch: Batch) -> Iterator[Batch]:
+    def parts(self, batch: Batch) -> Iterator[Batch]:
+        """The micro-batches of a batch, on the device."""
         for tensors in zip(*(tensor.split(self.micro_rows) for tensor in batch), strict=True):
             yield Batch(*(tensor.to(self.model.device, non_blocking=True) for tensor in tensors))
 

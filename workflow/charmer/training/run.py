@@ -187,8 +187,8 @@ class Run:
 
     def _evaluate_if_due(self) -> None:
         """Score the held-out text each time another share of the budget is spent, and at its end."""
-        wanted = self.knobs["evaluations"]
-        due = wanted if self._progress(0.5) >= 1.0 else int(self._progress(0) * wanted)
+        over = self._progress(0.5) >= 1.0
+        due = self.budget.evaluations_due(self.knobs["evaluations"], self.step, self._progress(0), over)
         if due <= self.evaluated:
             return
         bits = self.held_out.bits_per_byte(self.model)
@@ -207,7 +207,7 @@ class Run:
         return {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 
     def _show(self, bar: Progress, note: str) -> None:
-        bar.advance(min(self._progress(0), 1.0) * self.budget.amount - bar.done, note=note)
+        bar.advance(max(0.0, min(self._progress(0), 1.0) * self.budget.amount - bar.done), note=note)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,50 @@
+"""Budgets as they are written, and the rate over them."""
+
+from __future__ import annotations
+
+import pytest
+from charmer.common.failure import Failure
+from charmer.training.budget import Budget, rate
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "unit"),
+    [
+        ("8 minutes", 480, "second"),
+        ("0.5 minutes", 30, "second"),
+        ("1 step", 1, "step"),
+        ("2k steps", 2000, "step"),
+        ("1.5M tokens", 1_500_000, "token"),
+    ],
+)
+def test_what_is_written_is_understood(text, amount, unit):
+    assert Budget.parse(text) == Budget(amount, unit)
+
+
+@pytest.mark.parametrize("text", ["", "8", "minutes", "0 steps", "-1 steps", "8 hours", "1e6 tokens", "8minutes"])
+def test_what_is_no_budget_is_refused(text):
+    with pytest.raises(Failure, match=r"train\.budget"):
+        Budget.parse(text)
+
+
+def test_progress_is_the_share_spent():
+    assert Budget(200, "step").progress(steps=50, tokens=1, seconds=2) == 0.25
+    assert Budget(200, "token").progress(steps=1, tokens=50, seconds=2) == 0.25
+    assert Budget(200, "second").progress(steps=1, tokens=2, seconds=50) == 0.25
+
+
+def test_wsd_rises_stays_and_falls():
+    rates = [rate(progress, "wsd", warmup=0.1, decay=0.4) for progress in (0, 0.05, 0.1, 0.5, 0.6, 0.8, 1)]
+    assert rates == pytest.approx([0, 0.5, 1, 1, 1, 0.5, 0])
+
+
+def test_cosine_rises_and_falls():
+    rates = [rate(progress, "cosine", warmup=0.2, decay=0) for progress in (0, 0.1, 0.2, 0.6, 1)]
+    assert rates == pytest.approx([0, 0.5, 1, 0.5, 0])
+
+
+@given(st.floats(-1, 2), st.sampled_from(["wsd", "cosine"]), st.floats(0, 1, allow_subnormal=False), st.floats(0, 1))
+def test_no_knob_makes_the_rate_leave_its_bounds(progress, schedule, warmup, decay):
+    assert 0 <= rate(progress, schedule, warmup, decay) <= 1
