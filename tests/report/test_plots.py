@@ -64,6 +64,12 @@ def test_the_same_table_gives_the_same_plot():
     assert plots.training(steps(30), []) == plots.training(steps(30), [])
 
 
+def test_calibration_is_drawn_over_confidence():
+    bins = [{**row("x", 0.3, confidence=0.5, share=1.0), "slice": "bin=0.5-0.6"}, {**row("x", 0.1), "slice": "error"}]
+    (plot,) = plots.metric("calibration", bins)
+    assert [(point["x"], point["y"]) for point in values(plot) if "cases" in point] == [(0.5, 0.3)]
+
+
 def test_what_is_small_is_summed_up():
     parts = {f"p{number}": {"files": 1, "bytes": 100 - number} for number in range(30)}
     (packages,) = plots.corpus({}, {"bytes": {"package": parts}})

@@ -184,3 +184,26 @@ def bars(name: str, title: str, caption: str, parts: list[tuple[str, dict[str, i
     ]
     label = alt.Chart(alt.InlineData(values=data)).mark_text(style="value").encode(x=x, y=y, text="text:N")
     return [responsive(name, title, caption, alt.layer(*layers, label), ROW * len(data))]
+
+
+def reliability(title: str, caption: str, rows: Rows) -> Plot:
+    """Observed accuracy over confidence, beside the diagonal on which the two agree."""
+    data: Rows = [
+        {"x": row["detail"]["confidence"], "share": row["detail"]["share"], "cases": row["cases"]}
+        | {"y": row["value"], "low": row["low"], "high": row["high"]}
+        for row in rows
+    ]
+    scale = alt.Scale(domain=[0, 1], nice=False)
+    x = alt.X("x:Q", title="probability of the best guess", scale=scale, axis=alt.Axis(format=".0%"))
+    y = alt.Y("y:Q", title="right", scale=scale, axis=alt.Axis(format=".0%"))
+    tips = [alt.Tooltip("x:Q", title="probability", format=".1%"), alt.Tooltip("y:Q", title="right", format=".1%")]
+    tips += [alt.Tooltip("cases:Q", title="guesses", format=",")]
+    ends = alt.Chart(alt.InlineData(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}]))
+    base = alt.Chart(alt.InlineData(values=data)).encode(x=x)
+    size = alt.Size("share:Q", scale=alt.Scale(range=[25, 400], domainMin=0), legend=None)
+    chart = alt.layer(
+        ends.mark_line(style="baseline", strokeWidth=1, strokeDash=[4, 3]).encode(x=x, y=y),
+        base.mark_rule(style="interval").encode(y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_point(style="model", filled=True, opacity=1).encode(y=y, size=size, tooltip=tips),
+    )
+    return responsive("calibration", title, caption, chart, height=320)

@@ -6,12 +6,27 @@ from typing import Any
 
 import altair as alt
 
-from charmer.report.charts import LABELS, ROW, THOUSANDS, Plot, bars, curve, intervals, responsive, stretches, zoom
+from charmer.report.charts import (
+    LABELS,
+    ROW,
+    THOUSANDS,
+    Plot,
+    bars,
+    curve,
+    intervals,
+    reliability,
+    responsive,
+    stretches,
+    zoom,
+)
 from charmer.report.inputs import Rows, members, pick
 
 LARGEST = 11  # bars that stand for one package each; one more stands for the rest
 STRETCH = "Mean of each stretch of steps, and range."
 CAPTIONS = {
+    "line_completion": "The rest of held-out lines, cut before a token or inside a word: written exactly, and how near.",
+    "calibration": "How often the best guess was right, by the probability that the model gave it. On the stroke it is "
+    "right as often as it says, below it is too sure. The larger a dot, the more guesses.",
     "parses": "Of functions that the model wrote after held-out signatures. Lines: 95% intervals (Wilson).",
     "repetition": "Share of 4-grams that occurred before in the same text: the model's own beside the corpus's.",
 }
@@ -136,6 +151,9 @@ def metric(name: str, rows: Rows) -> list[Plot]:
         return bits_per_byte(rows)
     if name == "samples" or not rows:
         return []
+    if name == "calibration":
+        bins = [row for row in members(rows, "bin") if "confidence" in row["detail"]]
+        return [reliability(title_of(name), CAPTIONS[name], bins)] if bins else []
     shown = [{**row, "member": row["slice"].partition("=")[2] or row["slice"]} for row in rows]
     caption = CAPTIONS.get(name, "Values with their 95% intervals.")
     if name == "repetition":

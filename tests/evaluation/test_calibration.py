@@ -1,0 +1,51 @@
+"""Calibration: known guesses give known figures, and a real network's guesses are its own distribution's."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from charmer.evaluation import calibration
+from charmer.model.network import ModelConfig, Transformer
+
+
+def by_slice(rows) -> dict:
+    return {row.slice: row for row in rows}
+
+
+def test_a_calibrated_model_has_no_error():
+    confidence = np.repeat([0.25, 0.75], 100)
+    right = np.concatenate((np.arange(100) < 25, np.arange(100) < 75))
+    found = by_slice(calibration.rows([(confidence, right), (confidence, right)]))
+    assert found["error"].value == pytest.approx(0.0)
+    assert found["accuracy"].value == found["confidence"].value == pytest.approx(0.5)
+    assert found["bin=0.2-0.3"].value == pytest.approx(0.25)
+    assert found["bin=0.7-0.8"].detail == pytest.approx({"confidence": 0.75, "share": 0.5})
+
+
+def test_a_model_too_sure_of_itself_errs_by_the_distance():
+    found = by_slice(calibration.rows([(np.full(50, 1.0), np.arange(50) < 30)] * 2))
+    assert found["error"].value == pytest.approx(0.4)
+    assert found["bin=0.9-1.0"].cases == 100
+    assert found["accuracy"].interval == pytest.approx((0.6, 0.6))
+
+
+def test_the_best_guess_is_the_largest_of_the_distribution():
+    network = Transformer(ModelConfig(264, 1, 16, 2, 1, 16, 8)).eval()
+    network.initialise(3)
+    tokens = np.random.default_rng(0).integers(0, 256, 13)
+    confidence, right = calibration.best_guesses(network, tokens, eof=256)
+    with torch.inference_mode():
+        first = network(torch.tensor([[256, *tokens[:7]]])).softmax(-1)[0]
+    assert confidence[:8] == pytest.approx(first.max(-1).values.numpy(), abs=1e-6)
+    assert right[:8].tolist() == (first.argmax(-1).numpy() == tokens[:8]).tolist()
+    assert (confidence > 0).all()
+
+
+def test_a_uniform_model_is_sure_of_nothing(world: dict[str, Path]):
+    table = calibration.evaluate(world["model"], world, {"max_mb": 1.0}, threads=1).to_pylist()
+    found = {row["slice"]: row for row in table}
+    assert found["confidence"]["value"] == pytest.approx(1 / 264, abs=1e-6)
+    assert list(found) == ["error", "accuracy", "confidence", "bin=0.0-0.1"]
+    assert json.loads(found["bin=0.0-0.1"]["detail"])["share"] == 1.0
