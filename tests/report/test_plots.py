@@ -64,6 +64,12 @@ def test_the_same_table_gives_the_same_plot():
     assert plots.training(steps(30), []) == plots.training(steps(30), [])
 
 
+def test_values_of_two_units_share_no_axis():
+    first, second = plots.metric("brand_new", [row("a", 0.5), row("b", 12.0, "tokens")])
+    assert [(point["label"], point["text"]) for point in values(second)] == [("b", "12")]
+    assert (first.name, second.name) == ("brand_new", "brand_new_tokens")
+
+
 def test_calibration_is_drawn_over_confidence():
     bins = [{**row("x", 0.3, confidence=0.5, share=1.0), "slice": "bin=0.5-0.6"}, {**row("x", 0.1), "slice": "error"}]
     (plot,) = plots.metric("calibration", bins)

@@ -22,11 +22,14 @@ from charmer.report.charts import (
 from charmer.report.inputs import Rows, members, pick
 
 LARGEST = 11  # bars that stand for one package each; one more stands for the rest
+SMALL = ("repetition", "memorisation")  # metrics whose shares are small: their scales do not end at one
 STRETCH = "Mean of each stretch of steps, and range."
 CAPTIONS = {
-    "line_completion": "The rest of held-out lines, cut before a token or inside a word: written exactly, and how near.",
+    "line_completion": "The rest of held-out lines, cut before a token or inside a word: exactly, and how near.",
     "calibration": "How often the best guess was right, by the probability that the model gave it. On the stroke it is "
     "right as often as it says, below it is too sure. The larger a dot, the more guesses.",
+    "memorisation": "Fifty tokens given back after fifty given; and the longest run of tokens shared with the training "
+    "text. Beside both: files that training never saw.",
     "parses": "Of functions that the model wrote after held-out signatures. Lines: 95% intervals (Wilson).",
     "repetition": "Share of 4-grams that occurred before in the same text: the model's own beside the corpus's.",
 }
@@ -156,9 +159,13 @@ def metric(name: str, rows: Rows) -> list[Plot]:
         return [reliability(title_of(name), CAPTIONS[name], bins)] if bins else []
     shown = [{**row, "member": row["slice"].partition("=")[2] or row["slice"]} for row in rows]
     caption = CAPTIONS.get(name, "Values with their 95% intervals.")
-    if name == "repetition":
-        return [intervals(name, title_of(name), caption, shown, strong="generated", whole=False)]
-    return [intervals(name, title_of(name), caption, shown)]
+    strong = "generated" if name == "repetition" else None
+    plots: list[Plot] = []
+    for unit in dict.fromkeys(row["unit"] for row in shown):  # values of two units share no axis
+        file, title = (name, title_of(name)) if not plots else (f"{name}_{unit}", f"{title_of(name)}, {unit}")
+        part = [row for row in shown if row["unit"] == unit]
+        plots.append(intervals(file, title, caption, part, strong, whole=name not in SMALL))
+    return plots
 
 
 def title_of(metric: str) -> str:
