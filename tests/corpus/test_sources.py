@@ -61,6 +61,11 @@ def test_globs_are_those_of_gitignore_and_only_narrow(tmp_path: Path, globs: dic
     assert found(directory(write(tmp_path / "tree", TREE), **globs)) == left
 
 
+def test_a_malformed_glob_is_a_failure_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"^source mine: exclude: \['!'\] is not a list of .gitignore globs"):
+        sources.digest(directory(tmp_path, exclude=["!"]), SETTINGS)
+
+
 def test_notebooks_and_scripts_are_found_by_knob(tmp_path: Path) -> None:
     root = write(tmp_path / "tree", TREE)
     more = set(found(directory(root), notebooks=True, shebang_scripts=True)) - set(found(directory(root)))

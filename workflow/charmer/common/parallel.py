@@ -182,8 +182,8 @@ def _work(module: str, qualname: str) -> None:
             answer = ("error", error, traceback.format_exc())
         try:
             _send(answers, answer)
-        except BrokenPipeError:
-            return
+        except BrokenPipeError:  # the caller is gone; an orderly end would try to write once more
+            os._exit(1)
 
 
 if __name__ == "__main__":

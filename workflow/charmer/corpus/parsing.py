@@ -50,8 +50,8 @@ def tokenizes(text: str) -> bool:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.ERRORTOKEN and not token.string.isspace():
                 return False
-    except (tokenize.TokenError, SyntaxError, RecursionError, MemoryError):
-        return False
+    except (tokenize.TokenError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return False  # Python 3.12 raises UnicodeDecodeError, a ValueError, for some characters out of place
     return True
 
 

@@ -8,20 +8,27 @@ Globs are those of .gitignore (the `pathspec` library), matched against the path
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
+
+from charmer.common.failure import Failure
 
 SKIPPED_FOLDERS = {"__pycache__", ".git", ".hg", ".svn"}
 
 
 class Selection:
-    """The files that one source's entry and the `scrape` section of the settings ask for."""
+    """The files that one source's entry and the `scrape` section of the settings ask for.
+
+    Raises:
+        Failure: a glob of the source is malformed.
+    """
 
     def __init__(self, source: dict[str, Any], settings: dict[str, Any]) -> None:
         self.notebooks: bool = settings["notebooks"]
         self.scripts: bool = settings["shebang_scripts"]
-        self.included = _matcher(source.get("include"), otherwise=True)
-        self.excluded = _matcher(source.get("exclude"), otherwise=False)
+        self.included = _matcher(source, "include", otherwise=True)
+        self.excluded = _matcher(source, "exclude", otherwise=False)
 
     def kind(self, path: str) -> str | None:
         """py, pyi, notebook or script for a file that is meant, None for any other.
@@ -43,9 +50,13 @@ class Selection:
         return "notebook" if suffix == "ipynb" and self.notebooks and stem else None
 
 
-def _matcher(globs: list[str] | None, otherwise: bool) -> Callable[[str], bool]:
+def _matcher(source: dict[str, Any], knob: str, otherwise: bool) -> Callable[[str], bool]:
+    globs = source.get(knob)
     if not globs:
         return lambda path: otherwise
     from pathspec import GitIgnoreSpec  # only who uses globs waits for the import
 
-    return GitIgnoreSpec.from_lines(globs).match_file
+    try:
+        return GitIgnoreSpec.from_lines(globs).match_file
+    except (ValueError, re.error) as error:
+        raise Failure(f"source {source['name']}: {knob}: {globs} is not a list of .gitignore globs ({error})") from None

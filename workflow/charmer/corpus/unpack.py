@@ -7,9 +7,8 @@ hours. Nothing is ever written to the disk.
 
 from __future__ import annotations
 
-import bz2
+import contextlib
 import gzip
-import lzma
 import stat
 import struct
 import tarfile
@@ -25,11 +24,10 @@ LARGEST_RATIO = 200  # of unpacked to packed bytes; source code reaches about 10
 SMALLEST_BOMB = 100_000_000  # unpacked bytes below which no ratio is suspicious
 LARGEST_HEADER = 1_000_000  # of the extended headers that hold long names
 
-DAMAGE = (
+DAMAGE: tuple[type[Exception], ...] = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
-    lzma.LZMAError,
     EOFError,
     OSError,  # bz2 and gzip raise it for bad data
     NotImplementedError,  # a compression method that Python lacks
@@ -37,6 +35,10 @@ DAMAGE = (
     ValueError,
     struct.error,
 )
+with contextlib.suppress(ImportError):  # a Python may have been built without it
+    from lzma import LZMAError
+
+    DAMAGE += (LZMAError,)
 
 
 Content = bytes  # `bytes` itself names a field below
@@ -103,10 +105,17 @@ def _decompressed(file: IO[bytes]) -> Any:
     file.seek(0)
     if magic.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=file)
-    if magic.startswith(b"BZh"):
-        return bz2.BZ2File(file)
-    if magic.startswith(b"\xfd7zXZ\0"):
-        return lzma.LZMAFile(file)
+    try:
+        if magic.startswith(b"BZh"):
+            import bz2
+
+            return bz2.BZ2File(file)
+        if magic.startswith(b"\xfd7zXZ\0"):
+            import lzma
+
+            return lzma.LZMAFile(file)
+    except ImportError as error:
+        raise Unreadable("damaged", f"this Python cannot unpack it: {error}") from None
     return file
 
 
