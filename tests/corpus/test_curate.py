@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import random
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,64 +16,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from charmer.common.failure import Failure
-from charmer.common.files import read_json, read_table, write_table
+from charmer.common.files import read_json, read_table
 from charmer.corpus.curate import curate
+from charmer.corpus.shards import ROWS
 
-ROOT = Path(__file__).parents[2]
-SCHEMA = pa.schema(
-    [
-        ("text", pa.large_string()),
-        *((name, pa.string()) for name in ("source", "package", "version", "path", "licence", "licence_from")),
-        ("own", pa.bool_()),
-        ("encoding", pa.string()),
-        ("encoding_from", pa.string()),
-        ("replaced", pa.int32()),
-        ("newline", pa.string()),
-        ("bytes", pa.int64()),
-        ("sha256", pa.string()),
-        ("parses", pa.bool_()),
-        ("syntax_error", pa.string()),
-        ("kind", pa.string()),
-    ]
-)
-REFUSED = pa.schema(
-    [("source", pa.string()), ("package", pa.string()), ("path", pa.string()), ("bytes", pa.int64()),
-     ("reason", pa.string()), ("detail", pa.string())]
-)  # fmt: skip
-
-
-def settings(**changes: Any) -> dict[str, Any]:
-    """The shipped config's `curate` section, changed in some knobs."""
-    return yaml.safe_load((ROOT / "config/config.yaml").read_text())["curate"] | changes
-
-
-def code(seed: int, lines: int = 30) -> str:
-    """Different code for each seed: no two share more than a shingle or so."""
-    chance = random.Random(seed)
-    words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=6)) for _ in range(40)]
-    body = [f"    {chance.choice(words)} = {chance.choice(words)}({chance.choice(words)})\n" for _ in range(lines)]
-    return f"def {chance.choice(words)}({chance.choice(words)}):\n" + "".join(body)
-
-
-def row(text: str, path: str, package: str | None = "one", **changes: Any) -> dict[str, Any]:
-    data = text.encode()
-    return {
-        "text": text, "source": "here", "package": package, "version": "1.0", "path": path, "licence": "MIT",
-        "licence_from": "metadata", "own": False, "encoding": "utf-8", "encoding_from": "utf-8", "replaced": 0,
-        "newline": "lf", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "parses": True,
-        "syntax_error": None, "kind": "py", **changes,
-    }  # fmt: skip
-
-
-def scraped(folder: Path, rows: list[dict[str, Any]], refused: list[dict[str, Any]] | None = None, shards: int = 2):
-    """Write rows as a source's shards, as scrape does; return what `curate` takes."""
-    for number in range(shards):
-        table = pa.Table.from_pylist(rows[number::shards], schema=SCHEMA)
-        write_table(folder / "shards" / f"shard-{number:05d}.parquet", table)
-    write_table(folder / "refused.parquet", pa.Table.from_pylist(refused or [], schema=REFUSED))
-    return [folder / "shards"], [folder / "refused.parquet"]
+from .shards import ROOT, code, row, scraped, settings
 
 
 def split(out: Path, name: str) -> pa.Table:
@@ -148,7 +101,7 @@ def test_documents_are_in_the_order_of_their_digests_and_keep_their_columns(tmp_
     train = split(tmp_path / "out", "train")
     documents = train.column("document").to_pylist()
     assert documents == sorted(documents)
-    assert train.column_names == [*SCHEMA.names, "document"]
+    assert train.column_names == [*ROWS.names, "document"]
     by_path = {one["path"]: one for one in rows}
     for kept in train.to_pylist():
         assert hashlib.sha256(kept["text"].encode()).hexdigest() == kept.pop("document")
@@ -216,3 +169,112 @@ def test_a_damaged_shard_is_counted_and_the_rest_goes_on(tmp_path: Path) -> None
     counts = read_json(tmp_path / "out/counts.json")
     assert counts["out"]["damaged"]["files"] == 50 + 1
     assert sum(part["files"] for part in counts["kept"].values()) == 100
+
+
+def test_a_near_duplicate_of_a_held_out_file_leaves_train(tmp_path: Path) -> None:
+    rows = many_packages(40)
+    copies = [one | {"text": one["text"] + "done = True\n", "path": f"again/{one['path']}"} for one in rows]
+    large = [one | {"package": "large", "bytes": 1_000_000} for one in copies]
+    curate(*scraped(tmp_path, rows + large), settings(), tmp_path / "out", threads=1)
+    ledger = {one["path"]: one for one in read_table(tmp_path / "out/ledger.parquet").to_pylist()}
+    for one in rows:
+        original, copy = ledger[one["path"]], ledger[f"again/{one['path']}"]
+        assert original["fate"] in ("train", "val", "test")
+        assert copy["fate"] == "near duplicate"
+        assert (copy["matched_package"], copy["matched_path"]) == (one["package"], one["path"])
+        assert 0.9 < copy["similarity"] < 1.0
+    assert read_json(tmp_path / "out/counts.json")["out"]["near duplicate"]["files"] == len(rows)
+
+
+def test_contaminated_files_leave_train_and_what_they_displaced_returns(tmp_path: Path) -> None:
+    problem = code(99, lines=12)
+    (tmp_path / "ours.jsonl").write_text(json.dumps({"prompt": problem, "canonical_solution": ""}) + "\n")
+    rows = [row(code(number), f"f{number}.py", "large", bytes=1_000_000) for number in range(20)]
+    rows += many_packages(10)
+    rows.append(row(code(200, 60) + problem, "large/a.py", "large"))
+    rows.append(row(code(200, 60), "large/sub/a.py", "large"))
+    rows.append(row(code(201) + problem, "large/b.py", "large"))
+    knobs = settings(benchmarks=[str(tmp_path / "ours.jsonl")], near_duplicates=0.7)
+    curate(*scraped(tmp_path, rows), knobs, tmp_path / "out", threads=1)
+    found = fates(tmp_path / "out")
+    assert [path for path, fate in found.items() if fate == "contaminated"] == ["large/a.py", "large/b.py"]
+    assert found["large/sub/a.py"] == "train"
+    assert read_json(tmp_path / "out/counts.json")["contaminated"] == {"ours": 2}
+
+
+def test_held_out_files_may_share_runs_with_a_benchmark(tmp_path: Path) -> None:
+    rows = many_packages(40)
+    knobs = settings(val_share=0.2, test_share=0.2)
+    curate(*scraped(tmp_path, rows), knobs, tmp_path / "out", threads=1)
+    before = fates(tmp_path / "out")
+    held_out = next(one for one in rows if before[one["path"]] == "test")
+    (tmp_path / "ours.jsonl").write_text(json.dumps({"prompt": held_out["text"]}) + "\n")
+    curate(*scraped(tmp_path, rows), knobs | {"benchmarks": [str(tmp_path / "ours.jsonl")]}, tmp_path / "out")
+    assert fates(tmp_path / "out") == before
+
+
+def test_secrets_are_replaced_in_what_is_written_and_counted(tmp_path: Path) -> None:
+    rows = many_packages(20)
+    leak = code(7) + 'password = "h7gT-93kfPz"  # ask ada@analytical.org or grace@analytical.org\n'
+    rows.append(row(leak, "leaky/a.py", "leaky"))
+    curate(*scraped(tmp_path, rows), settings(), tmp_path / "out", threads=1)
+    kept = [one for name in ("train", "val", "test") for one in split(tmp_path / "out", name).to_pylist()]
+    written = next(one for one in kept if one["path"] == "leaky/a.py")
+    ending = 'password = "EXAMPLE_PASSWORD"  # ask user@example.com or user@example.com\n'
+    assert written["text"] == code(7) + ending
+    assert written["document"] == hashlib.sha256(written["text"].encode()).hexdigest()
+    counted = read_json(tmp_path / "out/counts.json")["secrets"]
+    assert counted["password"] == {"found": 1, "files": 1}
+    assert counted["e-mail"] == {"found": 2, "files": 1}
+    curate(*scraped(tmp_path, rows), settings(replace_secrets=False), tmp_path / "out", threads=1)
+    kept = [one for name in ("train", "val", "test") for one in split(tmp_path / "out", name).to_pylist()]
+    assert next(one for one in kept if one["path"] == "leaky/a.py")["text"] == leak
+
+
+def test_the_card_adds_up(tmp_path: Path) -> None:
+    rows = many_packages(30)
+    rows += [row(one["text"], f"copy/{one['path']}", "copy", encoding="latin-1") for one in rows[:10]]
+    curate(*scraped(tmp_path, rows), settings(), tmp_path / "out", threads=1)
+    card = read_json(tmp_path / "out/card.json")
+    counts = read_json(tmp_path / "out/counts.json")
+    assert card["counts"] == counts
+    files = sum(part["files"] for part in counts["kept"].values())
+    size = sum(part["bytes"] for part in counts["kept"].values())
+    for by in card["bytes"].values():
+        assert sum(part["files"] for part in by.values()) == files
+        assert sum(part["bytes"] for part in by.values()) == size
+    assert card["cluster_sizes"] == {"1": files - 10, "2": 10}
+    for bins in card["line_lengths"].values():
+        assert sum(one["files"] for one in bins) == files
+
+
+def test_a_prefix_of_train_is_a_prefix_when_files_are_added(tmp_path: Path) -> None:
+    few, more = many_packages(60), many_packages(90)
+    knobs = settings(val_share=0.15, test_share=0.15, min_held_out_kb=0)
+    orders = []
+    for rows in (few, more):
+        curate(*scraped(tmp_path, rows), knobs, tmp_path / "out", threads=1)
+        orders.append(split(tmp_path / "out", "train").column("document").to_pylist())
+    assert [one for one in orders[1] if one in set(orders[0])] == orders[0]
+    assert len(orders[1]) > len(orders[0]) > 100
+
+
+@pytest.mark.slow
+def test_an_interrupt_stops_within_seconds_and_leaves_no_work_files(tmp_path: Path) -> None:
+    rows = [row(code(number, lines=3000), f"p{number}/a.py", f"p{number}") for number in range(300)]
+    sources, refused = scraped(tmp_path, rows, shards=30)
+    call = (
+        "import sys, yaml, pathlib; from charmer.corpus.curate import curate\n"
+        f"knobs = {settings()!r}\n"
+        f"curate([pathlib.Path({str(sources[0])!r})], [pathlib.Path({str(refused[0])!r})], knobs, "
+        f"pathlib.Path({str(tmp_path / 'out')!r}), threads=2)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", call], env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")}, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out/.work").glob("shingles-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=5) != 0
+    assert not (tmp_path / "out/.work").exists()

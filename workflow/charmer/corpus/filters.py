@@ -27,7 +27,9 @@ BASE64 = LETTERS + b"0123456789+/=\n"
 IS_BASE64 = bytes(ord("b") if byte in BASE64 else ord(" ") for byte in range(256))
 SHORTEST_RUN = 64  # bytes; a shorter run of encoded data or numbers is ordinary code
 COMMENT = re.compile(r"^[ \t]*#(.*)$", re.MULTILINE)
-DOCSTRING = re.compile(r'\A(?:\s*#.*\n|\s*\n)*[rRuU]?(?:"""|\'\'\'|"|\')[ \t]*\n?(.*)')
+DOCSTRING = re.compile(
+    r'(?:\s*#.*\n|\s*\n)*[ru]?["\']{1,3}\s*(?:this (?:file|module|code|script)\s+)?(?:(?:is|was|has been)\s+)?(.*)'
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class LiteralRuns:
 def literal_runs(tokens: Tokens) -> LiteralRuns:
     """Find the runs of numbers and escapes in files that were lexed."""
     files = len(tokens.bounds) - 1
-    at = np.flatnonzero(tokens.words)
+    at = np.flatnonzero(tokens.words & ~_string_prefixes(tokens))
     of_file = np.repeat(np.arange(files), np.diff(tokens.bounds))[at]
     starts = tokens.starts[at]
     data = tokens.data
@@ -70,6 +72,13 @@ def literal_runs(tokens: Tokens) -> LiteralRuns:
     np.maximum.at(longest, (kind[long], owner[long]), spans[long])
     total = np.bincount(owner[long], weights=spans[long], minlength=files).astype(np.int64)
     return LiteralRuns(numbers=longest[1], escapes=longest[2], total=total)
+
+
+def _string_prefixes(tokens: Tokens) -> np.ndarray:
+    """Which tokens are the `b` of `b"…"` and the like: they would cut a table of bytes into its lines."""
+    following = tokens.data[np.minimum(tokens.starts + 1, len(tokens.data) - 1)]
+    quote = (following == ord("'")) | (following == ord('"'))
+    return quote & np.isin(tokens.data[tokens.starts], np.frombuffer(b"bBrRuU", dtype=np.uint8))
 
 
 def reason(
@@ -131,15 +140,13 @@ def base64_runs(data: bytes) -> tuple[int, int]:
 def generated_by(text: str, settings: dict[str, Any]) -> str:
     """The marker of generated code in a file's head, or nothing.
 
-    A marker counts in a comment, or in the first line of the module's docstring; code that merely speaks of
-    generated things deeper in its prose stays.
+    A marker counts in a comment, or as the beginning of the module's docstring ("This file was …" aside); code that
+    merely speaks of generated things in its prose stays.
     """
-    head = "\n".join(text.split("\n", settings["generated_lines"])[: settings["generated_lines"]])
-    said = [found.strip() for found in COMMENT.findall(head)]
+    head = "\n".join(text.split("\n", settings["generated_lines"])[: settings["generated_lines"]]).lower()
+    comments = COMMENT.findall(head)
     docstring = DOCSTRING.match(head)
-    if docstring:
-        said.append(docstring[1])
     for marker in settings["generated_markers"]:
-        if any(marker in sentence.lower() for sentence in said):
+        if any(marker in comment for comment in comments) or (docstring and docstring[1].startswith(marker)):
             return marker
     return ""

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from detect_secrets.core.plugins.initialize import from_plugin_classname
 from detect_secrets.filters import heuristic
-from detect_secrets.plugins.base import BasePlugin
+from detect_secrets.plugins.base import BasePlugin, RegexBasedDetector
+from detect_secrets.plugins.basic_auth import BasicAuthDetector
 from detect_secrets.plugins.high_entropy_strings import HighEntropyStringsPlugin
 
 PLUGINS = [
@@ -69,6 +70,7 @@ MADE_UP = re.compile(
     r"password|passwd|passphrase|pwd|secret|token|key|api|auth|client|access|account|admin|root)[\W\d_]*)+",
     re.IGNORECASE,
 )
+ESCAPE = re.compile(rb"x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|.")
 NOT_LITERAL = re.compile(r"[\s{}<>()\[\]%]")
 GROUPS = re.compile(r"[a-z]+|[A-Z]+|[0-9]+|[^a-zA-Z0-9]+")
 NAME_BEFORE = re.compile(r"([\w-]+)[\"'\]]*\s*(?:[:=!]?=|:|\(|=>)\s*\(?[rbuRBU]*[\"'`]$")
@@ -85,8 +87,9 @@ NAMES = {
 RANDOM = {"password": (6, 2), "token": (16, 4), "key": (16, 4)}  # characters, and groups of like ones, at least
 PRIVATE_KEY = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(.{64,20000}?)-----END", re.DOTALL)
 KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{16,}")
-ADDRESS_NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_.+-]*$")
+ADDRESS_NAME = re.compile(rb"[A-Za-z0-9_\x80-\xff][A-Za-z0-9_.+\x80-\xff-]*$")
 ADDRESS_HOST = re.compile(rb"(?:[A-Za-z0-9][A-Za-z0-9-]*\.)+[A-Za-z]{2,24}(?![A-Za-z0-9-])")
+NO_NAME = re.compile(rb"git|hg|svn|[0-9.]+|[0-9a-fA-F-]{20,}")  # logins of servers, identifiers of messages
 RESERVED_HOST = re.compile(rb"(?:^|\.)(?:example(?:\.(?:com|org|net|edu))?|test|invalid|localhost|local)$")
 FILE_ENDINGS = frozenset(b"py pyi png jpg jpeg gif svg json yaml yml html htm css js txt md so dll zip gz".split())
 
@@ -153,11 +156,23 @@ def _plugins() -> list[BasePlugin]:
 def detected(line: str) -> Iterator[tuple[BasePlugin, str]]:
     """What detect-secrets finds in one line: the plugin and the secret."""
     for plugin in _plugins():
-        for secret in plugin.analyze_string(line):
+        for secret in _matches(plugin, line) if isinstance(plugin, RegexBasedDetector) else plugin.analyze_string(line):
             if not isinstance(plugin, HighEntropyStringsPlugin) or (
                 plugin.calculate_shannon_entropy(secret) > plugin.entropy_limit
             ):
                 yield plugin, secret
+
+
+def _matches(plugin: RegexBasedDetector, line: str) -> Iterator[str]:
+    """What a pattern matches, whole; or its group where that is most of it or a URL's password.
+
+    (The plugins themselves give any group, which for a GitHub token is "ghp".)
+    """
+    for pattern in plugin.denylist:
+        for match in pattern.finditer(line):
+            group = max((part for part in match.groups() if part), key=len, default="")
+            inner = isinstance(plugin, BasicAuthDetector) or 3 * len(group) >= len(match[0])
+            yield group if group and inner else match[0]
 
 
 @dataclass(frozen=True)
@@ -208,7 +223,8 @@ def _hit(data: bytes, begin: int, end: int, kind: str) -> Secret:
     backslashes = 0
     while begin > backslashes and data[begin - backslashes - 1] == ord("\\"):
         backslashes += 1
-    return Secret(begin + backslashes % 2, end, kind, PLACEHOLDERS[kind])
+    escape = ESCAPE.match(data, begin, end) if backslashes % 2 else None
+    return Secret(escape.end() if escape else begin, end, kind, PLACEHOLDERS[kind])
 
 
 def credible(plugin: BasePlugin, secret: str, line: str) -> str:
@@ -256,7 +272,8 @@ def _private_keys(data: bytes) -> Iterator[Secret]:
 def _addresses(data: bytes) -> Iterator[Secret]:
     """E-mail addresses, but for those that the standards reserve for examples (RFC 2606)."""
     for place in _occurrences(data, b"@"):
-        if place and data[place - 1 : place].isalnum() and data[place + 1 : place + 2].isalnum():
+        near = data[max(0, place - 1) : place + 2]
+        if len(near) == 3 and (near[:1].isalnum() or near[0] >= 0x80) and near[2:].isalnum():
             before = ADDRESS_NAME.search(data, max(0, place - 64), place)
             after = ADDRESS_HOST.match(data, place + 1)
             if before and after and not _no_address(data, before, after):
@@ -264,8 +281,8 @@ def _addresses(data: bytes) -> Iterator[Secret]:
 
 
 def _no_address(data: bytes, name: re.Match[bytes], host: re.Match[bytes]) -> bool:
-    """Whether it is reserved for examples, a file (`icon@2x.png`), a login of a server, or part of a URL."""
+    """Whether it is reserved for examples, a file (`icon@2x.png`), a server's login, a message's or part of a URL."""
     in_url = data[name.start() - 1 : name.start()] in (b":", b"/") and not data.endswith(b"mailto:", 0, name.start())
     reserved = RESERVED_HOST.search(host[0].lower()) is not None
     ending = host[0].lower().rpartition(b".")[2]
-    return in_url or reserved or ending in FILE_ENDINGS or name[0] in (b"git", b"hg", b"svn")
+    return in_url or reserved or ending in FILE_ENDINGS or NO_NAME.fullmatch(name[0]) is not None
