@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 256
+CHUNK_ELSEWHERE = 8192  # on a device with a thousand cores, that each want a part
 SMALLEST = torch.finfo(torch.float32).tiny  # a share that underflows to zero counts as this
 
 
@@ -34,7 +35,8 @@ class _CrossEntropy(torch.autograd.Function):
         weights = head.to(hidden.dtype)
         by_hidden, by_head = torch.empty_like(hidden), torch.zeros_like(head)
         total, everything = torch.zeros((), device=hidden.device), bool(counted.all())
-        for part in (slice(start, start + CHUNK) for start in range(0, len(hidden), CHUNK)):
+        chunk = CHUNK if hidden.device.type == "cpu" else CHUNK_ELSEWHERE
+        for part in (slice(start, start + chunk) for start in range(0, len(hidden), chunk)):
             shares = torch.softmax(hidden[part] @ weights.t(), -1, dtype=torch.float32)
             wanted = targets[part, None]
             chosen = shares.gather(1, wanted)

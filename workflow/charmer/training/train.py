@@ -47,7 +47,7 @@ def train(
         out: folder for model.safetensors, config.json, tokenizer.json, metrics.parquet (a row a step),
             held_out.parquet (a row an evaluation) and training.json (the run in numbers). Written at the end.
         checkpoints: folder for what grows; it holds little once the run is complete.
-        threads: of the processor.
+        threads: of the processor; on another device one is used.
         identity: digest of all that the run depends on. A checkpoint of another identity is not gone on with.
 
     Raises:
@@ -57,8 +57,10 @@ def train(
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # the engine spreads whole micro-batches over its threads, not single operations
     try:
-        with checkpoint.lock(checkpoints), Interrupts() as interrupts, ThreadPoolExecutor(threads) as pool:
-            _train(data, settings, out, checkpoints, threads, identity, interrupts, pool)
+        device = choose_device(settings["train"]["device"])
+        workers = threads if device.type == "cpu" else 1
+        with checkpoint.lock(checkpoints), Interrupts() as interrupts, ThreadPoolExecutor(workers) as pool:
+            _train(data, settings, out, checkpoints, device, workers, identity, interrupts, pool)
     finally:
         torch.set_num_threads(before)
 
@@ -68,17 +70,16 @@ def _train(
     settings: dict[str, Any],
     out: Path,
     checkpoints: Path,
-    threads: int,
+    device: torch.device,
+    workers: int,
     identity: str,
     interrupts: Interrupts,
     pool: ThreadPoolExecutor,
 ) -> None:
     knobs, context = settings["train"], settings["pack"]["context_length"]
-    device = choose_device(knobs["device"])
     dtype = choose_dtype(knobs["precision"], device)
     if knobs["batch_tokens"] % context:
         raise Failure(f"train.batch_tokens: {knobs['batch_tokens']} is no multiple of pack.context_length {context}")
-    workers = threads if device.type == "cpu" else 1
     rows = knobs["batch_tokens"] // context
     micro_rows = max(1, min(-(-rows // workers), knobs["micro_batch_tokens"] // context))
 
@@ -113,7 +114,7 @@ def _train(
         "flops": run.tokens * config.flops_per_token(),
         "bits_per_byte": run.record.best,
         "budget": knobs["budget"],
-        "threads": threads,
+        "threads": workers,
         "device": str(device),
         "precision": str(dtype).removeprefix("torch."),
         "matrix_peak": peak,
