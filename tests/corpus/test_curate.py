@@ -62,6 +62,7 @@ def test_every_file_is_accounted_for(tmp_path: Path) -> None:
         "empty": 1,
     }
     assert counts["refused"] == {"files": 1, "bytes": 3_000_000_000}
+    assert counts["refused_for"] == {"too large": 1}
     ledger = read_table(tmp_path / "out/ledger.parquet")
     assert Counter(ledger.column("path").to_pylist()) == Counter([one["path"] for one in rows] + ["x/big.py"])
     assert sum(kept.values()) + 5 + 1 == len(ledger)

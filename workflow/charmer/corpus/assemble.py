@@ -6,7 +6,8 @@ once more, its rows are laid out shard by shard in one work file, and each shard
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,10 @@ def write_splits(
         target[chosen] = numbers + len(shards)
         count = int(numbers[-1]) + 1 if len(ends) else 0
         shards += [out / split / f"shard-{number:05d}.parquet" for number in range(count)]
-    edits = files.column("edits")
-    jobs = []
-    for one in surveys:
-        mine = np.flatnonzero(files.unit == one.unit.number) if one.damaged is None else np.zeros(0, dtype=np.int64)
-        mine = mine[target[mine] >= 0]
-        if len(mine):
-            mine = np.array(sorted(mine.tolist(), key=lambda i: (target[i], documents[i])))
-            changed = {int(files.row[i]): edits[i] for i in mine.tolist() if edits[i]}
-            jobs.append((one.unit, work, files.row[mine], target[mine], [documents[i].hex() for i in mine], changed))
-    with Progress("curate: write", total=len(jobs) + len(shards), unit="shard") as progress:
+    with_files = [one for one in surveys if one.damaged is None and (target[files.unit == one.unit.number] >= 0).any()]
+    with Progress("curate: write", total=len(with_files) + len(shards), unit="shard") as progress:
         parts: dict[int, list[tuple[Path, int]]] = {number: [] for number in range(len(shards))}
-        for path, held in ordered_map(_sort_unit, jobs, threads):
+        for path, held in ordered_map(_sort_unit, _jobs(files, with_files, target, work), threads):
             for place, number in enumerate(held):
                 parts[number].append((path, place))
             progress.advance(1)
@@ -59,25 +52,59 @@ def write_splits(
             progress.advance(1)
 
 
-def _sort_unit(
-    job: tuple[survey.Unit, Path, np.ndarray, np.ndarray, list[str], dict[int, Any]],
-) -> tuple[Path, list[int]]:
+@dataclass(frozen=True)
+class _Job:
+    """What to copy from one unit.
+
+    Attributes:
+        path: the work file to write.
+        rows: the rows that stay, int64[rows], by shard and then by document.
+        shards: the output shard each goes to, int64[rows].
+        documents: the digest of each, in hexadecimal.
+        edits: what replaces secrets in a row, for the rows that have any.
+    """
+
+    unit: survey.Unit
+    path: Path
+    rows: np.ndarray
+    shards: np.ndarray
+    documents: list[str]
+    edits: dict[int, Any]
+
+
+def _jobs(files: Files, surveys: Sequence[survey.Survey], target: np.ndarray, work: Path) -> Iterator[_Job]:
+    documents, edits = files.table.column("document"), files.table.column("edits")
+    for one in surveys:
+        mine = np.flatnonzero((files.unit == one.unit.number) & (target >= 0))
+        digests = documents.take(pa.array(mine)).to_pylist()
+        order = sorted(range(len(mine)), key=lambda place: (target[mine[place]], digests[place]))
+        mine = mine[order]
+        changed = edits.take(pa.array(mine)).to_pylist()
+        yield _Job(
+            one.unit,
+            work / f"rows-{one.unit.number:05d}.arrow",
+            files.row[mine],
+            target[mine],
+            [digests[place].hex() for place in order],
+            {int(row): edit for row, edit in zip(files.row[mine], changed, strict=True) if edit},
+        )
+
+
+def _sort_unit(job: _Job) -> tuple[Path, list[int]]:
     """Write a unit's kept rows as one record batch an output shard; return the file and the shards it has."""
-    unit, work, rows, target, documents, changed = job
-    table = survey.read(unit)
-    if changed:
+    table = survey.read(job.unit)
+    if job.edits:
         texts = table.column("text").to_pylist()
-        for row, edits in changed.items():
+        for row, edits in job.edits.items():
             texts[row] = survey.edited(texts[row], edits)
         table = table.set_column(ROWS.get_field_index("text"), ROWS.field("text"), pa.array(texts, pa.large_string()))
-    table = table.take(pa.array(rows)).append_column("document", pa.array(documents, type=pa.string()))
-    path = work / f"rows-{unit.number:05d}.arrow"
-    held, begins = np.unique(target, return_index=True)
-    ends = [*begins[1:].tolist(), len(target)]
-    with pa.ipc.new_file(path, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+    table = table.take(pa.array(job.rows)).append_column("document", pa.array(job.documents, type=pa.string()))
+    held, begins = np.unique(job.shards, return_index=True)
+    ends = [*begins[1:].tolist(), len(job.shards)]
+    with pa.ipc.new_file(job.path, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
         for begin, end in zip(begins.tolist(), ends, strict=True):
             writer.write_batch(table.slice(begin, end - begin).combine_chunks().to_batches()[0])
-    return path, held.tolist()
+    return job.path, held.tolist()
 
 
 def _gather(job: tuple[Path, list[tuple[Path, int]]]) -> None:

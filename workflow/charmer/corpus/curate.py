@@ -47,6 +47,7 @@ def curate(sources: list[Path], refused: list[Path], settings: dict[str, Any], o
     with _work_folder(out) as work:
         surveys, broken = _survey(sources, settings, work, threads)
         files = Files.of(surveys)
+        surveys = [one.emptied() for one in surveys]
         fates = decide(files, settings, work)
         write_splits(files, fates, surveys, work, out, threads)
         _write_tables(files, fates, surveys, broken, refused, out)
@@ -94,6 +95,7 @@ def _write_tables(
     every_file = ledger.ledger(files, fates, surveys, broken, refused)
     counts = {
         **ledger.counts(every_file),
+        "refused_for": ledger.refused_for(every_file),
         "secrets": ledger.secrets(files, fates),
         "contaminated": ledger.contaminated(files, fates),
         "cut": fates.cut.summary(),

@@ -104,6 +104,12 @@ def counts(table: pa.Table) -> dict[str, Any]:
     return {"in": total, "kept": kept, "refused": refused, "out": by_fate}
 
 
+def refused_for(table: pa.Table) -> dict[str, int]:
+    """How many files were refused for each reason of `charmer.corpus.refusal`."""
+    details = table.filter(pc.equal(table.column("fate"), "refused")).column("detail").to_pylist()
+    return dict(sorted(Counter(detail.partition(":")[0] for detail in details).items()))
+
+
 def secrets(files: Files, fates: Fates) -> dict[str, dict[str, int]]:
     """How many secrets of each kind were replaced in the files that stay, and in how many files."""
     found: dict[str, dict[str, int]] = {kind: {"found": 0, "files": 0} for kind in PLACEHOLDERS}

@@ -11,7 +11,7 @@ import functools
 import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,10 @@ class Survey:
     keys: np.ndarray
     bounds: np.ndarray
     damaged: str | None = None
+
+    def emptied(self) -> Survey:
+        """Without what grows with the number of files."""
+        return replace(self, files=self.files.slice(0, 0), keys=NO_KEYS, bounds=self.bounds[:0].copy())
 
 
 def units(sources: Sequence[Path]) -> tuple[list[Unit], list[tuple[Path, str]]]:
