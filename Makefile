@@ -18,8 +18,7 @@ ARGS ?=
 .PHONY: run install test test-all lint lock
 
 run: $(READY)
-	@CHARMER_QUIET=1 $(BIN)/snakemake --cores all $(ARGS)
-	@$(BIN)/snakemake summary --cores 1 --quiet all $(ARGS)
+	@$(BIN)/snakemake --cores all $(ARGS)
 
 install: $(READY)
 

@@ -5,7 +5,7 @@
 #   snakemake --cores all --config 'train={learning_rate: 0.01}'        one knob changed
 #   snakemake --cores all --forcerun train                              one stage again, and what depends on it
 #   snakemake --cores all corpus | model | evaluation                   the DAG as far as one stage
-#   snakemake --cores 1 housekeeping                                    what in results/ nothing refers to any more
+#   snakemake --cores 1 leftovers                                       what in results/ nothing refers to any more
 #   snakemake --report report.html                                      the finished run as one page to send
 #
 # Every stage has a file under workflow/rules, in data order; common.smk turns the configuration into folder names.
@@ -59,12 +59,12 @@ rule evaluation:
 
 
 onstart:
-    forget_reasons()
+    CALL.start()
 
 
 onsuccess:
-    print_summary(CATALOGUE.plans)
+    CALL.succeed()
 
 
 onerror:
-    print_reasons_last(log)
+    CALL.fail(log)

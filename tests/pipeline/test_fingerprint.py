@@ -78,8 +78,10 @@ def test_a_module_loaded_by_name_counts_when_it_is_named(library):
     assert fingerprint(library, "charmer.a.unused") != before
 
 
-def test_byte_code_does_not_count(library):
+def test_byte_code_and_an_editors_backups_do_not_count(library):
     before = fingerprint(library)
+    (library / "a" / "page.html~").write_text("<b>")
+    (library / "a" / "one.py.orig").write_text("x")
     cache = library / "a" / "__pycache__"
     cache.mkdir()
     (cache / f"one.{sys.implementation.cache_tag}.pyc").write_bytes(b"anything")

@@ -7,13 +7,15 @@ from types import SimpleNamespace
 import pytest
 from charmer.common.failure import Failure
 from charmer.common.files import read_json
-from charmer.pipeline.job import forget_reasons, job, reasons
+from charmer.pipeline.fingerprint import fingerprint
+from charmer.pipeline.job import INTERRUPTED, REASONS, job, reasons
 
 
 @pytest.fixture
 def snakemake(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    forget_reasons()
+    monkeypatch.setenv(REASONS, "reasons.jsonl")
+    (tmp_path / "train.py").write_text("x = 1\n")
 
     class Output(dict):
         settings = "out/settings.json"
@@ -23,7 +25,8 @@ def snakemake(tmp_path, monkeypatch):
         threads=2,
         log=["logs/train.log"],
         output=Output(settings=Output.settings),
-        params=SimpleNamespace(job={"settings": {"seed": 1}, "code": "ab"}),
+        scriptdir=str(tmp_path),
+        params=SimpleNamespace(job={"settings": {"seed": 1}, "code": fingerprint(tmp_path / "train.py")}),
     )
 
 
@@ -60,5 +63,14 @@ def test_a_defect_keeps_its_traceback_in_the_log(snakemake, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_ends_quietly(snakemake, capsys, number):
     assert run(snakemake, lambda: os.kill(os.getpid(), number)) == 130
-    assert reasons() == []
+    assert reasons() == [INTERRUPTED]
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_code_that_was_edited_since_the_snakefile_was_read_does_not_run(snakemake, tmp_path):
+    from charmer.pipeline import fingerprint as module
+
+    (tmp_path / "train.py").write_text("x = 2\n")
+    module._read.cache_clear()
+    assert run(snakemake, lambda: pytest.fail("it ran")) == 1
+    assert reasons() == ["train: the library was edited while the workflow ran; run the same command again"]

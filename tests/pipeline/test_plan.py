@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from charmer.pipeline.plan import Plan, digest, ordered, own_sources
+from charmer.pipeline.naming import digest, ordered
+from charmer.pipeline.plan import Plan, own_sources
 from charmer.pipeline.settings import merged, read, resolve
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -59,11 +60,13 @@ def test_the_size_of_a_bpe_vocabulary_does_not_name_a_vocabulary_of_characters()
     assert one.vocab.folder == other.vocab.folder
 
 
-def test_own_directories_of_one_name_stay_apart():
-    names = [source["name"] for source in own_sources(["a/src", "b/src", "a/src", "/"])]
-    assert names[0] == "own-src"
-    assert names[1].startswith("own-src-")
-    assert len(set(names)) == len(names) == 3
+def test_own_directories_of_one_name_stay_apart_and_keep_their_names_whatever_stands_beside_them():
+    one, other, root = (source["name"] for source in own_sources(["a/src", "b/src", "a/src", "/"]))
+    assert one.startswith("own-src-")
+    assert other.startswith("own-src-")
+    assert root.startswith("own-code-")
+    assert one != other
+    assert [source["name"] for source in own_sources(["b/src", "a/src"])] == [other, one]
 
 
 def test_the_text_of_a_mapping_does_not_depend_on_the_order_of_its_keys():

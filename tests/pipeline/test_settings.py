@@ -35,6 +35,7 @@ def test_strings_from_the_command_line_name_the_same_folder_as_numbers_from_a_fi
         ("1 minute", "1 minutes"),
         ("50M tokens", "50000000 tokens"),
         ("2k steps", "2000 steps"),
+        ("as results/models/x/", "as results/models/x"),
     ],
 )
 def test_budgets_have_one_spelling(typed, meant):
@@ -44,6 +45,10 @@ def test_budgets_have_one_spelling(typed, meant):
 @pytest.mark.parametrize("code", [["src"], "src", "[src]", "['src']", ["src/"], ["./src"], ["src/../src"]])
 def test_a_persons_own_code_is_one_line_however_it_is_written(code):
     assert resolve(config(code=code))["code"] == ["src"]
+
+
+def test_a_large_whole_number_comes_through_the_command_line_as_it_is():
+    assert resolve(config(train={"seed": "9007199254740993"}))["train"]["seed"] == 9007199254740993
 
 
 def test_a_preset_replaces_the_list_of_sources():
@@ -80,6 +85,13 @@ def test_all_complaints_come_at_once():
         ({"model": {"heads": 4, "kv_heads": 3}}, "model.kv_heads: 3", "1, 2, 4"),
         ({"pack": {"context_length": 500}, "train": {"batch_tokens": 8192}}, "pack.context_length: 500", "8000"),
         ({"curate": {"val_share": 0.5}}, "curate.val_share: 0.5", "at most 0.4"),
+        ({"train": {"budget": "0 minutes"}}, "train.budget: '0 minutes' is nothing", "above 0"),
+        ({"train": {"warmup": 0.7, "decay": 0.6}}, "train.warmup: 0.7", "at most 1"),
+        ({"train": {"learning_rate": ".nan"}}, "train.learning_rate: '.nan'", "number"),
+        ({"pack": {"dataset_mb": "inf"}}, "pack.dataset_mb: inf", "no number that can be used"),
+        ({"code": ["~nobody-of-that-name/x"]}, "~nobody-of-that-name/x", "home"),
+        ({"train.learning_rate": 0.01}, "knobs are nested, not dotted", "train: {learning_rate: ...}"),
+        ({"train": {1: 2}}, "train.1: there is no such knob", "config/README.md"),
         ({"sources": [], "code": []}, "sources: is empty", "at least one source"),
         ({"sources": [{"name": "x", "kind": "directory"}]}, "'x' is of kind directory", "needs path"),
         ({"sources": [{"name": "x", "kind": "stdlib"}] * 2}, "'x' stands twice", "a name of its own"),

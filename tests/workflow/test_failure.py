@@ -112,6 +112,8 @@ def test_ctrl_c_stops_within_seconds_without_a_traceback_and_the_next_call_goes_
     assert time.monotonic() - started < 8
     assert process.returncode != 0
     assert "Traceback" not in output
+    assert 'File "' not in output
+    assert output.strip().splitlines()[-1] == "stopped; the same command goes on from here"
     assert fresh.scheduled(config=LONG) == {"train": 1, "evaluate": 1, "report": 1}
 
 
@@ -136,7 +138,10 @@ def test_a_living_snakemake_is_respected_and_named(fresh: Project):
         wait_for(lambda: training(fresh))
         second = fresh.snakemake(config=LONG)
         assert second.returncode != 0
-        assert f"another Snakemake is at work in this folder: process {process.pid}" in second.stdout + second.stderr
+        assert f"another Snakemake is at work in this folder: process {process.pid}" in last_lines(second)
+        assert "not stale" in last_lines(second)
+        removal = fresh.snakemake("remove_leftovers")
+        assert f"another Snakemake is at work here: process {process.pid}" in last_lines(removal)
         assert process.poll() is None
     finally:
         kill_group(process, signal.SIGKILL)

@@ -10,11 +10,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from project import Project, module_text
+from charmer.pipeline.settings import merged, read, resolve
+from project import ROOT, Project, module_text
 
 pytestmark = pytest.mark.xdist_group("finished")
 
-METRICS = 4
+SMOKE = resolve(merged(read(ROOT / "config/config.yaml"), read(ROOT / "config/presets/smoke.yaml")))
+METRICS = len(SMOKE["evaluate"]["metrics"])
 REPORT = {"report": 1}
 EVALUATE = {"evaluate": METRICS, **REPORT}
 TRAIN = {"train": 1, **EVALUATE}

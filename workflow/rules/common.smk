@@ -6,17 +6,20 @@ import sys
 # Scripts import the library that lies beside this Snakefile, also where another checkout is installed.
 LIBRARY = f"{workflow.basedir}/workflow"
 sys.path.insert(0, LIBRARY)
-os.environ.update(PYTHONPATH=LIBRARY)
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(
+        dict.fromkeys([LIBRARY, *filter(None, [os.environ.get("PYTHONPATH")])])
+    )
+)
 
 # OpenMP's threads would otherwise wait for one another by spinning: beside any other busy program, a browser say,
 # small tensor operations then take up to ninety times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from charmer.common.failure import Failure
-from charmer.pipeline.alive import announce
+from charmer.pipeline import alive
 from charmer.pipeline.catalogue import Catalogue
-from charmer.pipeline.closing import print_reasons_last, print_summary
-from charmer.pipeline.job import forget_reasons
+from charmer.pipeline.closing import Call
 from charmer.pipeline.paths import (
     SPLITS,
     metric_files,
@@ -27,15 +30,17 @@ from charmer.pipeline.plan import Plan
 from charmer.pipeline.settings import resolve
 from snakemake.exceptions import WorkflowError
 
-if workflow.is_main_process:
-    for line in announce(Path(".snakemake")):
-        print(line, file=sys.stderr)
-
 try:
     PLAN = Plan.of(resolve(config))
     CATALOGUE = Catalogue([PLAN])
 except Failure as failure:
     raise WorkflowError(str(failure)) from None
+
+if workflow.is_main_process:
+    OTHERS = alive.enter()
+    for line in OTHERS:
+        print(line, file=sys.stderr)
+    CALL = Call(workflow, CATALOGUE, OTHERS)
 
 
 wildcard_constraints:

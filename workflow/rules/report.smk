@@ -30,15 +30,3 @@ rule report:
         job=lambda wildcards: CATALOGUE.job("runs", wildcards.run, "report.py"),
     script:
         "../scripts/report.py"
-
-
-rule summary:
-    input:
-        f"{PLAN.run.folder}/summary.json",
-    log:
-        "results/summary.log",
-    localrule: True
-    params:
-        run=PLAN.run.folder,
-    script:
-        "../scripts/summary.py"

@@ -10,7 +10,8 @@ rule scrape:
         "results/sources/{source}/scrape.log",
     benchmark:
         "results/sources/{source}/benchmark.tsv"
-    threads: workflow.cores or 1
+    # One job a source, side by side; a source takes the cores that the others leave.
+    threads: max(1, (workflow.cores or 1) // len(PLAN.sources))
     resources:
         mem_mb=2000,
     params:

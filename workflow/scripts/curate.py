@@ -6,10 +6,11 @@ Out: `train`, `val` and `test` shards, `ledger` (where each file went), `package
 
 from pathlib import Path
 
-from charmer.corpus.curate import curate
 from charmer.pipeline.job import job
 
 with job(snakemake):
+    from charmer.corpus.curate import curate
+
     curate(
         sources=[Path(path) for path in snakemake.input.shards],
         refused=[Path(path) for path in snakemake.input.refused],

@@ -7,9 +7,10 @@ Out: `tokens` (one flat array, an end-of-file token after each document) and `do
 from pathlib import Path
 
 from charmer.pipeline.job import job
-from charmer.tokens.encode import encode
 
 with job(snakemake):
+    from charmer.tokens.encode import encode
+
     encode(
         shards=Path(snakemake.input.shards),
         tokenizer=Path(snakemake.input.tokenizer),

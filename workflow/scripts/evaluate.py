@@ -7,10 +7,11 @@ Out: `table` (metric, slice, value, interval, number of cases, unit)
 import importlib
 from pathlib import Path
 
-from charmer.common.files import write_table
 from charmer.pipeline.job import job
 
 with job(snakemake):
+    from charmer.common.files import write_table
+
     ((metric, knobs),) = snakemake.params.job["settings"]["evaluate"].items()
     data = {name: Path(path) for name, path in snakemake.input.items()}
     table = importlib.import_module(f"charmer.evaluation.{metric}").evaluate(

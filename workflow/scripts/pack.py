@@ -7,9 +7,10 @@ Out: `windows` (token positions) and `summary` (counts, padding)
 from pathlib import Path
 
 from charmer.pipeline.job import job
-from charmer.tokens.pack import pack
 
 with job(snakemake):
+    from charmer.tokens.pack import pack
+
     pack(
         tokens=Path(snakemake.input.tokens),
         documents=Path(snakemake.input.documents),

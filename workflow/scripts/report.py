@@ -7,10 +7,11 @@ Out: `page` (self-contained HTML), `plots` (SVG), `summary` (JSON); beside them 
 from pathlib import Path
 
 from charmer.pipeline.job import job
-from charmer.pipeline.plan import RESULTS
-from charmer.report import index, page
 
 with job(snakemake):
+    from charmer.pipeline.naming import RESULTS
+    from charmer.report import index, page
+
     page.write(
         run=Path(snakemake.output.summary).parent,
         inputs={name: Path(path) for name, path in snakemake.input.items()},

@@ -6,10 +6,11 @@ Out: `shards` (Parquet, a row a file), `refused` (a row a file that could not be
 
 from pathlib import Path
 
-from charmer.corpus.scrape import scrape
 from charmer.pipeline.job import job
 
 with job(snakemake):
+    from charmer.corpus.scrape import scrape
+
     settings = snakemake.params.job["settings"]
     scrape(
         source=settings["source"],

@@ -9,12 +9,13 @@ with only by a job of the same settings, code and data.
 
 from pathlib import Path
 
-from charmer.common.files import sha256_of
 from charmer.pipeline.job import job
-from charmer.pipeline.plan import RESULTS, digest
-from charmer.training.train import train
 
 with job(snakemake):
+    from charmer.common.files import sha256_of
+    from charmer.pipeline.naming import RESULTS, digest
+    from charmer.training.train import train
+
     data = {name: Path(path) for name, path in snakemake.input.items()}
     out = Path(snakemake.output.weights).parent
     train(

@@ -7,9 +7,10 @@ Out: `tokenizer` (JSON) and `statistics` (bytes per token, most frequent and lon
 from pathlib import Path
 
 from charmer.pipeline.job import job
-from charmer.tokens.vocabulary import build
 
 with job(snakemake):
+    from charmer.tokens.vocabulary import build
+
     build(
         train=Path(snakemake.input.train),
         settings=snakemake.params.job["settings"]["vocab"],

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -37,9 +38,13 @@ def replacing(path: Path | str) -> Iterator[Path]:
         Failure: the disk is full, or the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    here = os.uname().nodename
+    temporary = path.with_name(f".{path.name}.{here}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{path.name}.{here}.*.part"):
+            if not psutil.pid_exists(int(left.suffixes[-2][1:])):  # its writer was killed
+                left.unlink(missing_ok=True)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())

@@ -1,87 +1,125 @@
-"""Who is working in this folder: a lock left by a dead Snakemake goes, a live one is respected and named.
+"""Who is working in this folder: a lock left by a dead Snakemake goes, a living one is respected and named.
 
 Snakemake's lock is a plain file that says nothing about its owner, so a kill or a power cut leaves a folder that
-refuses every later call until somebody types a flag. Here each Snakemake process holds an operating-system lock
-(flock) on a file of its own for as long as it lives. The kernel drops that lock however the process ends, so a file
-that can be locked belongs to a dead process, whatever its process number means by now.
+refuses every later call until somebody types a flag; and any call that ends removes the locks of all others. Here
+each Snakemake process, and each job, holds an operating-system lock (flock) on a file of its own for as long as it
+lives. The kernel drops that lock however the process ends, so a file that can be locked belongs to a dead process,
+whatever its process number means by now.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import sys
 import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-_held: list[IO[str]] = []  # open for the life of the process: closing the file gives the lock up
+FOLDER = Path(".snakemake")
+
+_held: dict[Path, IO[str]] = {}  # open for the life of the process: closing a file gives its lock up
 
 
-def announce(folder: Path) -> list[str]:
-    """Say that this process works in `folder`, and clear what dead ones left.
+@dataclass(frozen=True)
+class Holder:
+    """A living process that works in the folder, and the files that it is about to write."""
+
+    pid: int
+    host: str
+    since: str
+    command: str
+    outputs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}, since {self.since}: {self.command}"
+
+
+def enter(command: str | None = None, folder: Path = FOLDER) -> list[str]:
+    """Hold a lock for this process, and clear away what dead ones left.
 
     Args:
-        folder: Snakemake's own folder (`.snakemake`).
+        command: what this process is, for others to read; by itself its command line.
+        folder: Snakemake's own folder.
 
     Returns:
-        Lines for the person: locks that were removed, and who else is at work here.
+        Lines for the person: a lock that was removed, and who else is at work here.
     """
-    lines: list[str] = []
-    holders = folder / "alive"
-    holders.mkdir(parents=True, exist_ok=True)
-    others = _living(holders)
+    _hold(folder, command or " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]))
+    living = others(folder)
+    lines = [f"another Snakemake is at work in this folder: {holder}" for holder in living if holder.outputs]
     locks = folder / "locks"
-    if locks.is_dir() and any(locks.iterdir()):
-        if others:
-            lines += [f"another Snakemake is at work in this folder: {other}" for other in others]
-        else:
-            shutil.rmtree(locks)
-            lines.append("removed the lock of a Snakemake that is gone; going on where it stopped")
-    _hold(holders / f"{os.getpid()}.txt")
+    # Whoever lives may stand behind a lock, so that only a lone process may take it for a dead one's.
+    if not living and locks.is_dir() and any(locks.iterdir()):
+        shutil.rmtree(locks, ignore_errors=True)
+        lines.append("removed the lock of a Snakemake that is gone; going on where it stopped")
     return lines
 
 
-def _living(holders: Path) -> list[str]:
-    """Descriptions of the other processes that are alive; the files of dead ones are removed."""
-    alive = []
-    for path in sorted(holders.iterdir()):
-        # A file of our own number is from a dead process that had it before us, or from this one's earlier reading.
-        if path.stem == str(os.getpid()):
+def claim(outputs: Iterable[str], folder: Path = FOLDER) -> list[Holder]:
+    """Say which files this process is about to write; gives the living processes that write some of them too."""
+    path = _own(folder)
+    ours = set(outputs)
+    if path in _held:
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        _write(_held[path], Holder(**{**holder, "outputs": tuple(sorted(ours))}))
+    return [holder for holder in others(folder) if ours & set(holder.outputs)]
+
+
+def others(folder: Path = FOLDER, but: Iterable[int] = ()) -> list[Holder]:
+    """The other living processes, those of the numbers `but` left out; the files of dead ones are removed."""
+    living = []
+    for path in sorted((folder / "alive").glob("*.json")):
+        if path == _own(folder) or path.stem in {str(pid) for pid in but}:
             continue
         with contextlib.suppress(FileNotFoundError), path.open("r+", encoding="utf-8") as file:
             if _lock(file):
                 path.unlink(missing_ok=True)
             else:
-                alive.append(file.read().strip() or f"process {path.stem}")
-    return alive
+                with contextlib.suppress(ValueError):  # caught between its first breath and its first word
+                    living.append(Holder(**json.load(file)))
+    return living
 
 
-def _hold(path: Path) -> None:
-    if _held:
+def _own(folder: Path) -> Path:
+    return folder / "alive" / f"{os.getpid()}.json"
+
+
+def _hold(folder: Path, command: str) -> None:
+    path = _own(folder)
+    if path in _held:
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        file = path.open("w", encoding="utf-8")
+        file = path.open("a+", encoding="utf-8")
         locked = _lock(file)
         # Between opening and locking, another process may have taken the file for a dead one's and removed it.
         if not locked or (path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino):
             break
         file.close()
     if locked:
-        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        file.write(f"process {os.getpid()} on {os.uname().nodename}, since {time.strftime('%H:%M:%S')}: {command}\n")
-        file.flush()
-    _held.append(file)
+        _write(file, Holder(os.getpid(), os.uname().nodename, time.strftime("%H:%M:%S"), command))
+        atexit.register(path.unlink, missing_ok=True)
+    _held[path] = file
+
+
+def _write(file: IO[str], holder: Holder) -> None:
+    file.seek(0)
+    file.truncate()
+    json.dump(asdict(holder), file)
+    file.flush()
 
 
 def _lock(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
     except OSError:
-        # A file system without locks: nothing can be told about others, so nothing of theirs is touched.
+        # Held by its living owner; or a file system without locks, on which nothing of others may be touched.
         return False
     return True

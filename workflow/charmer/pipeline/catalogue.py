@@ -15,7 +15,8 @@ from charmer.common.files import sha256_of
 from charmer.corpus.decontaminate import benchmark_files
 from charmer.corpus.sources import digest as source_digest
 from charmer.pipeline.fingerprint import fingerprint
-from charmer.pipeline.plan import Plan, Variant, ordered
+from charmer.pipeline.naming import ordered
+from charmer.pipeline.plan import Plan, Variant
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -24,7 +25,7 @@ class Catalogue:
     """Every variant of every plan, by stage and name.
 
     Raises:
-        Failure: a source is not there (a missing directory, a distribution that is not installed).
+        Failure: a source or a benchmark is not there (a missing directory, a distribution that is not installed).
     """
 
     def __init__(self, plans: Iterable[Plan]) -> None:
@@ -37,6 +38,10 @@ class Catalogue:
         self._files = {
             name: source_digest(variant.settings["source"], variant.settings["scrape"])
             for name, (variant, _) in self._entries.get("sources", {}).items()
+        }
+        self._benchmarks = {
+            name: {path.name: sha256_of(path) for path in benchmark_files(variant.settings["curate"]["benchmarks"])}
+            for name, (variant, _) in self._entries.get("corpus", {}).items()
         }
 
     def names(self, stage: str) -> str:
@@ -64,9 +69,10 @@ class Catalogue:
         """
         settings = self._entries[stage][name][0].settings
         mapping: dict[str, Any] = {"settings": settings, "code": fingerprint(SCRIPTS / script, *modules)}
+        if modules:
+            mapping["modules"] = list(modules)
         if stage == "sources":
             mapping["files"] = self._files[name]
         if stage == "corpus":
-            benchmarks = benchmark_files(settings["curate"]["benchmarks"])
-            mapping["benchmarks"] = {path.name: sha256_of(path) for path in benchmarks}
+            mapping["benchmarks"] = self._benchmarks[name]
         return ordered(mapping)

@@ -1,44 +1,108 @@
-"""The last words of a call: what the finished run amounts to, or why a job failed."""
+"""The beginning and the last words of a call: who else is at work, what the run amounts to, or why a job failed.
+
+Snakemake has words of its own after its handlers have run, so what a person should read last is printed when the
+process exits.
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
 import re
+import shutil
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from charmer.pipeline.job import reasons
-from charmer.pipeline.plan import Plan
-
-_started = time.time()
-
-
-def print_summary(plans: Iterable[Plan]) -> None:
-    """Print what the runs that this call finished amount to, unless the caller does so itself (CHARMER_QUIET)."""
-    if os.environ.get("CHARMER_QUIET"):
-        return
-    summaries = (plan.run.folder / "summary.json" for plan in plans)
-    for summary in summaries:
-        if summary.exists() and summary.stat().st_mtime >= _started:
-            from charmer.report.summary import text  # not needed, and slow to import, in a call that finishes no run
-
-            print("\n" + text(summary.parent), flush=True)
+from charmer.common.failure import Failure
+from charmer.pipeline import alive
+from charmer.pipeline.catalogue import Catalogue
+from charmer.pipeline.job import INTERRUPTED, REASONS, reasons
+from charmer.pipeline.naming import RESULTS
 
 
-def print_reasons_last(log: str) -> None:
-    """Repeat why jobs failed after all that Snakemake still has to say, so that it is what the person reads last.
+class Call:
+    """One call of Snakemake, from reading the Snakefile to its exit.
 
     Args:
-        log: Snakemake's own log of this call, which knows of jobs that could not give a reason.
+        workflow: Snakemake's object.
+        catalogue: the variants that the configuration asks for.
+        others: lines about other processes, repeated last where they kept this call from its work.
     """
-    told = reasons() or [
-        f"{rule}: ended without a word (killed from outside, or out of memory?); its log: {file}"
-        for rule, file in re.findall(
-            r"Error in rule (\w+):.*?\n\s+log: (\S+)", Path(log).read_text(encoding="utf-8"), re.DOTALL
+
+    def __init__(self, workflow: Any, catalogue: Catalogue, others: list[str]) -> None:
+        self.workflow, self.catalogue, self.others = workflow, catalogue, others
+        self.began = time.time()
+        self.executed = False
+        self.words: list[str] = []
+        reasons_file = alive.FOLDER / f"charmer-reasons-{os.getpid()}.jsonl"
+        os.environ[REASONS] = str(reasons_file)
+        atexit.register(self.close, reasons_file)
+
+    def start(self) -> None:
+        """Before the first job.
+
+        Raises:
+            Failure: another living Snakemake is writing some of the same files.
+        """
+        self.executed = True
+        outputs = [str(file) for job in self.workflow.dag.needrun_jobs() for file in job.output]
+        for holder in alive.claim(outputs):
+            raise Failure(f"another Snakemake writes the same files: {holder}; wait for it, or stop it")
+
+    def succeed(self) -> None:
+        """After the last job: say what the runs that this call finished amount to."""
+        for run in self._runs(since=self.began):
+            self._summarise(run)
+
+    def fail(self, log: Any) -> None:
+        """After a job failed. `log` is the path, or paths, of Snakemake's log of this call."""
+        told = reasons()
+        if INTERRUPTED in told:
+            self.words = ["stopped; the same command goes on from here"]
+        elif told:
+            self.words = [f"error: {line}" for line in dict.fromkeys(told)]
+        elif shutil.disk_usage(".").free < 1e6:
+            self.words = ["error: the disk is full; free some room and run the same command again, nothing is lost"]
+        else:
+            paths = [log] if isinstance(log, str | Path) else log
+            text = "".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in paths)
+            self.words = [
+                f"error: {rule}: ended without a word (killed from outside, or out of memory?); its log: {file}"
+                for rule, file in re.findall(r"Error in rule (\w+):.*?\n\s+log: (\S+)", text, re.DOTALL)
+            ]
+
+    def close(self, reasons_file: Path) -> None:
+        """At the exit of the process: the last words."""
+        reasons_file.unlink(missing_ok=True)
+        if self.words:
+            print("\n" + "\n".join(dict.fromkeys(self.words)), file=sys.stderr)
+        elif self.others and not self.executed and not self.workflow.dryrun:
+            print("\n" + "\n".join([*self.others, "wait for it, or stop it; its lock is not stale"]), file=sys.stderr)
+        elif self._had_nothing_to_do():
+            for run in self._runs(since=0.0):
+                self._summarise(run)
+
+    def _had_nothing_to_do(self) -> bool:
+        """Whether this call was asked for the whole run, in earnest, and found it there."""
+        dag = getattr(self.workflow, "_dag", None)
+        return (
+            not self.executed
+            and not self.workflow.dryrun
+            and self.workflow.execution_settings is not None
+            and dag is not None
+            and not len(dag)
+            and {rule.name for rule in dag.targetrules} == {"all"}
         )
-    ]
-    lines = "\n".join(f"error: {line}" for line in dict.fromkeys(told))
-    atexit.register(lambda: print(f"\n{lines}", file=sys.stderr))
+
+    def _runs(self, since: float) -> list[Path]:
+        summaries = (plan.run.folder / "summary.json" for plan in self.catalogue.plans)
+        return [file.parent for file in summaries if file.exists() and file.stat().st_mtime >= since]
+
+    def _summarise(self, run: Path) -> None:
+        from charmer.report import index, summary  # slow to import, and needed at the end of a finished run alone
+
+        if not (RESULTS / "index.html").exists():
+            index.write(RESULTS)
+        print("\n" + summary.text(run), flush=True)

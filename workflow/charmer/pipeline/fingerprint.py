@@ -3,7 +3,8 @@
 Snakemake's own code trigger looks at a script's date alone. Here a stage's fingerprint is a digest over the syntax
 trees of its script and of every Charmer module that the script imports, directly or through others, with docstrings
 left out: an edit in substance changes it; a comment, formatting, a touched file or a branch switched and back do not.
-Files that lie beside the modules of a package and are not Python (a page's template) count by their bytes.
+Files that lie beside the modules of a package and are not Python (a page's template) count by their bytes. The frame
+around every job (job.py) does not count, or a reworded message would train every model anew.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 
 LIBRARY = Path(__file__).parents[1]  # the folder of the `charmer` package
 PACKAGE = LIBRARY.name
+FRAME = "charmer.pipeline.job"  # around every job, and decides nothing of a result
+DATA = {".css", ".html", ".j2", ".js", ".json", ".svg", ".txt", ".yaml"}  # not an editor's `page.html~`
 
 
 def fingerprint(script: Path | str, *modules: str) -> str:
@@ -31,7 +34,7 @@ def fingerprint(script: Path | str, *modules: str) -> str:
     while pending:
         name = pending.pop()
         path = _locate(name)
-        if name in seen or path is None:
+        if name in seen or name == FRAME or path is None:
             continue
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         seen[name], further = _read(path, package)
@@ -92,7 +95,7 @@ def _data_files(folder: Path) -> Iterator[Path]:
         if entry.is_dir():
             if entry.name != "__pycache__" and not (entry / "__init__.py").exists():
                 yield from _data_files(entry)
-        elif entry.suffix not in {".py", ".pyc"} and not entry.name.startswith("."):
+        elif entry.suffix in DATA and not entry.name.startswith("."):
             yield entry
 
 

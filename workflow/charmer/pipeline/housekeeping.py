@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from charmer.pipeline.plan import RESULTS, Plan
+import psutil
+
+from charmer.common.failure import Failure
+from charmer.pipeline import alive
+from charmer.pipeline.naming import RESULTS
+from charmer.pipeline.plan import Plan
 from charmer.pipeline.settings import merged, read, resolve
 
 STAGES = ("sources", "corpus", "vocab", "tokens", "windows", "models", "checkpoints", "metrics", "runs")
@@ -60,6 +66,13 @@ def describe(found: list[Leftover]) -> str:
 
 
 def remove(found: list[Leftover]) -> None:
-    """Delete the folders."""
+    """Delete the folders.
+
+    Raises:
+        Failure: another process is at work here, and what it makes may be among them.
+    """
+    family = [os.getpid(), *(parent.pid for parent in psutil.Process().parents())]
+    for holder in alive.others(but=family):
+        raise Failure(f"results/: another Snakemake is at work here: {holder}; wait for it, or stop it")
     for leftover in found:
         shutil.rmtree(leftover.folder)

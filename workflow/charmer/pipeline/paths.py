@@ -6,7 +6,8 @@ import ast
 from pathlib import Path
 
 from charmer.common.failure import Failure
-from charmer.pipeline.plan import RESULTS, Plan
+from charmer.pipeline.naming import RESULTS
+from charmer.pipeline.plan import Plan
 
 SPLITS = ("train", "val", "test")
 METRICS = Path(__file__).parents[1] / "evaluation"
@@ -25,8 +26,14 @@ def token_files(plan: Plan, *splits: str) -> Files:
 
 
 def training_files(plan: Plan) -> Files:
-    """What training reads."""
+    """What training reads: tokens and windows, and the tables of a run whose schedule it repeats."""
+    budget = plan.model.settings["train"]["budget"]
+    repeated = {}
+    if budget.startswith("as "):
+        folder = budget.removeprefix("as ")
+        repeated = {"schedule": f"{folder}/metrics.parquet", "scorings": f"{folder}/held_out.parquet"}
     return {
+        **repeated,
         "tokenizer": f"{plan.vocab.folder}/tokenizer.json",
         "train_windows": f"{plan.windows.folder}/train.npy",
         "val_windows": f"{plan.windows.folder}/val.npy",

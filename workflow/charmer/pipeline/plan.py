@@ -10,17 +10,13 @@ its files still there. Digests of sources and of code are no part of a name: the
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from charmer.pipeline.naming import RESULTS, digest, ordered
 from charmer.pipeline.settings import Settings
-
-RESULTS = Path("results")
 
 
 @dataclass(frozen=True)
@@ -98,15 +94,15 @@ class Plan:
 
 
 def own_sources(paths: list[str]) -> list[Settings]:
-    """The sources that the entries of `code` stand for: directories of the person's own, each under its own name."""
-    sources: dict[str, Settings] = {}
+    """The sources that the entries of `code` stand for: directories of the person's own.
+
+    The path's digest is part of each name, so that a directory keeps its name whatever stands beside it.
+    """
+    sources = []
     for path in dict.fromkeys(paths):
         plain = re.sub(r"[^A-Za-z0-9]+", "-", Path(path).absolute().name).strip("-") or "code"
-        name = f"own-{plain}"[:30]
-        if name in sources:
-            name = f"{name}-{digest(path)}"
-        sources[name] = {"name": name, "kind": "directory", "path": path, "own": True}
-    return list(sources.values())
+        sources.append({"name": f"own-{plain[:24]}-{digest(path)}", "kind": "directory", "path": path, "own": True})
+    return sources
 
 
 def _relevant_vocab(section: Settings) -> Settings:
@@ -116,18 +112,3 @@ def _relevant_vocab(section: Settings) -> Settings:
 
 def _variant(stage: str, name: str, settings: Settings) -> Variant:
     return Variant(stage, f"{name}-{digest(settings)}", ordered(settings))
-
-
-def digest(value: Any) -> str:
-    """Eight hexadecimal digits over a canonical JSON form."""
-    canonical = json.dumps(ordered(value), separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-
-
-def ordered(value: Any) -> Any:
-    """The same value with the keys of every mapping sorted: Snakemake compares the text of a mapping."""
-    if isinstance(value, dict):
-        return {key: ordered(value[key]) for key in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [ordered(entry) for entry in value]
-    return value

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -126,7 +127,7 @@ def _from_text(text: str, kinds: set[str]) -> Any:
     if "boolean" in kinds and text.lower() in WORDS:
         return WORDS[text.lower()]
     if "integer" in kinds and re.fullmatch(r"[+-]?[0-9][0-9_]*(\.0*)?", text):
-        return int(float(text))
+        return int(text.partition(".")[0].replace("_", ""))
     if kinds & {"number", "integer"}:
         try:
             number = float(text)
@@ -146,7 +147,7 @@ def _describe(error: ValidationError) -> str:
     knob = ".".join(str(part) for part in error.absolute_path)
     rule: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
     if error.validator == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(rule.get("properties", {})))
+        unknown = sorted(map(str, set(error.instance) - set(rule.get("properties", {}))))
         return "; ".join(_unknown(f"{knob}.{key}" if knob else str(key)) for key in unknown)
     if error.validator == "required":
         missing = sorted(set(rule["required"]) - set(error.instance))
@@ -158,11 +159,15 @@ def _describe(error: ValidationError) -> str:
 def _unknown(knob: str) -> str:
     """Name the nearest knob: one spelled alike, or one of the same last name elsewhere."""
     names = list(knobs())
+    if knob in names:
+        section, _, last = knob.partition(".")
+        return f"{knob}: knobs are nested, not dotted; write {section}: {{{last}: ...}}"
     same_last = [name for name in names if name.rpartition(".")[2] == knob.rpartition(".")[2]]
     near = same_last or difflib.get_close_matches(knob, names, n=1, cutoff=0.7)
     if not near:
-        last = {name.rpartition(".")[2]: name for name in names}
-        near = [last[match] for match in difflib.get_close_matches(knob.rpartition(".")[2], last, n=1, cutoff=0.7)]
+        by_last = {name.rpartition(".")[2]: name for name in names}
+        matches = difflib.get_close_matches(knob.rpartition(".")[2], by_last, n=1, cutoff=0.7)
+        near = [by_last[match] for match in matches]
     hint = f"; did you mean {near[0]}?" if near else "; config/README.md lists every knob"
     return f"{knob}: there is no such knob{hint}"
 
@@ -202,19 +207,28 @@ def _canonical(settings: Settings) -> Settings:
     canonical["sources"] = [
         {**source, "path": _path(source["path"])} if "path" in source else source for source in settings["sources"]
     ]
-    counted = re.fullmatch(r"([0-9.]+)([kMG]?) ([a-z]+?)s?", settings["train"]["budget"])
-    if counted is not None:  # else it repeats another run's schedule
-        number, multiple, unit = counted.groups()
-        canonical["train"]["budget"] = f"{float(number) * MULTIPLES[multiple]:.12g} {unit}s"
+    canonical["train"]["budget"] = _budget(settings["train"]["budget"])
     return canonical
 
 
+def _budget(text: str) -> str:
+    counted = re.fullmatch(r"([0-9.]+)([kMG]?) ([a-z]+?)s?", text)
+    if counted is None:  # it repeats another run's schedule
+        return f"as {_path(text.removeprefix('as '))}"
+    number, multiple, unit = counted.groups()
+    return f"{float(number) * MULTIPLES[multiple]:.12g} {unit}s"
+
+
 def _path(path: str) -> str:
-    return os.path.normpath(Path(path).expanduser())
+    try:
+        return os.path.normpath(Path(path.strip()).expanduser())
+    except RuntimeError as error:
+        raise Failure(f"config: {path}: {error}") from error
 
 
 def _mismatches(settings: Settings) -> Iterator[str]:
-    """Ratios between knobs that a schema of single knobs cannot express."""
+    """What a schema of single knobs cannot express: ratios between knobs, and numbers that are none."""
+    yield from (f"{knob}: {value} is no number that can be used" for knob, value in _not_finite(settings))
     model, train, pack = (settings[section] for section in ("model", "train", "pack"))
     width, heads, kv_heads = model["width"], model["heads"], model["kv_heads"]
     if width % heads:
@@ -239,6 +253,13 @@ def _mismatches(settings: Settings) -> Iterator[str]:
             f"pack.context_length: {pack['context_length']}; allowed: a multiple, such as "
             f"{below or pack['context_length']}"
         )
+    if train["budget"].startswith("0 "):
+        yield f"train.budget: {train['budget']!r} is nothing; allowed: an amount above 0"
+    if train["schedule"] == "wsd" and train["warmup"] + train["decay"] > 1:
+        yield (
+            f"train.warmup: {train['warmup']} and train.decay: {train['decay']} overlap; allowed: shares of the budget "
+            "that add up to at most 1"
+        )
     names = [source["name"] for source in settings["sources"]]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"sources: the name {name!r} stands twice; allowed: a name of its own for each source"
@@ -249,3 +270,11 @@ def _mismatches(settings: Settings) -> Iterator[str]:
         needed = needs.get(source["kind"])
         if needed and not source.get(needed):
             yield f"sources: {source['name']!r} is of kind {source['kind']} and needs {needed}"
+
+
+def _not_finite(value: Any, knob: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _not_finite(entry, f"{knob}.{key}".lstrip("."))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield knob, value
