@@ -21,7 +21,7 @@ from charmer.report.inputs import Rows
 BINS = 300
 ROW = 26  # pixels of a row in a plot of intervals or bars
 TITLES = {"bits/byte": "bits per byte", "share": "share"}
-LABELS = alt.Axis(labelLimit=150)
+LABELS = alt.Axis(labelLimit=200)
 THOUSANDS = alt.Axis(format="~s", labelExpr="datum.value === 0 ? '0' : datum.label")
 
 
