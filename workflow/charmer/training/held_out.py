@@ -16,10 +16,14 @@ from charmer.tokens.tokenizer import Tokenizer
 
 PROMPTS = ("def ", "import ")
 SAMPLE_TOKENS = 64
+LEAST_DOCUMENTS = 32
 
 
 class HeldOut:
-    """The first documents of the held-out split, up to `megabytes` of text."""
+    """The beginnings of the first documents of the held-out split, up to `megabytes` of text.
+
+    A long document is cut, so that at least 32 of them have a say.
+    """
 
     def __init__(
         self, tokens: Path, documents: Path, tokenizer: Tokenizer, megabytes: float, dtype: torch.dtype, threads: int
@@ -31,10 +35,8 @@ class HeldOut:
         self.bytes = 0
         for start, count in zip(table["start"].to_numpy(), table["tokens"].to_numpy(), strict=True):
             text = np.asarray(stream[start : start + count])
-            if len(text) and text[-1] == tokenizer.eof:
-                text = text[:-1]
-            room = int(megabytes * 1e6) - self.bytes
-            if room <= 0:
+            room = min(megabytes * 1e6 / LEAST_DOCUMENTS, megabytes * 1e6 - self.bytes)
+            if room < 1:
                 break
             text = text[: int(np.searchsorted(tokenizer.byte_lengths[text].cumsum(), room, side="right"))]
             self.documents.append(text)
