@@ -162,12 +162,12 @@ def _unknown(knob: str) -> str:
     if knob in names:
         section, _, last = knob.partition(".")
         return f"{knob}: knobs are nested, not dotted; write {section}: {{{last}: ...}}"
-    same_last = [name for name in names if name.rpartition(".")[2] == knob.rpartition(".")[2]]
-    near = same_last or difflib.get_close_matches(knob, names, n=1, cutoff=0.7)
-    if not near:
-        by_last = {name.rpartition(".")[2]: name for name in names}
-        matches = difflib.get_close_matches(knob.rpartition(".")[2], by_last, n=1, cutoff=0.7)
-        near = [by_last[match] for match in matches]
+    section, _, last = knob.rpartition(".")
+    by_last = {name.rpartition(".")[2]: name for name in names}
+    beside = {name.rpartition(".")[2]: name for name in names if name.rpartition(".")[0] == section}
+    near = [name for name in names if name.rpartition(".")[2] == last]
+    for candidates in (beside, by_last):
+        near = near or [candidates[name] for name in difflib.get_close_matches(last, candidates, n=1, cutoff=0.7)]
     hint = f"; did you mean {near[0]}?" if near else "; config/README.md lists every knob"
     return f"{knob}: there is no such knob{hint}"
 
