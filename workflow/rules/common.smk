@@ -36,6 +36,8 @@ try:
 except Failure as failure:
     raise WorkflowError(str(failure)) from None
 
+CORES = workflow.resource_settings.cores or 1  # none are given to `snakemake --report`
+
 if workflow.is_main_process:
     OTHERS = alive.enter()
     for line in OTHERS:

@@ -22,7 +22,7 @@ rule curate:
         "results/corpus/{corpus}/curate.log",
     benchmark:
         "results/corpus/{corpus}/benchmark.tsv"
-    threads: workflow.cores or 1
+    threads: CORES
     resources:
         mem_mb=2000,
     params:

@@ -13,7 +13,7 @@ rule encode:
         "results/tokens/{vocab}/{split}.log",
     benchmark:
         "results/tokens/{vocab}/{split}.benchmark.tsv"
-    threads: workflow.cores or 1
+    threads: CORES
     resources:
         mem_mb=2000,
     params:

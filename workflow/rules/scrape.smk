@@ -11,7 +11,7 @@ rule scrape:
     benchmark:
         "results/sources/{source}/benchmark.tsv"
     # One job a source, side by side; a source takes the cores that the others leave.
-    threads: max(1, (workflow.cores or 1) // len(PLAN.sources))
+    threads: max(1, CORES // len(PLAN.sources))
     resources:
         mem_mb=2000,
     params:

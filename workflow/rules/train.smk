@@ -18,7 +18,7 @@ rule train:
         "results/models/{model}/train.log",
     benchmark:
         "results/models/{model}/benchmark.tsv"
-    threads: workflow.cores or 1
+    threads: CORES
     resources:
         mem_mb=4000,
     params:

@@ -12,7 +12,7 @@ rule vocab:
         "results/vocab/{vocab}/vocab.log",
     benchmark:
         "results/vocab/{vocab}/benchmark.tsv"
-    threads: workflow.cores or 1
+    threads: CORES
     resources:
         mem_mb=2000,
     params:
