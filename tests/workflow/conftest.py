@@ -1,16 +1,31 @@
 """Fixtures: a project whose DAG has run, and one in which nothing has run yet."""
 
+import fcntl
+import shutil
+
 import pytest
-from project import Project, copy_project
+from project import SOURCES, Project, copy_project
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Project:
-    """A project whose DAG has run to its end. Tests leave it as they found it."""
-    project = copy_project(tmp_path_factory.mktemp("finished"))
-    result = project.snakemake()
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
-    return project
+def finished(tmp_path_factory, worker_id) -> Project:
+    """A project whose DAG has run to its end. Tests leave it as they found it.
+
+    Test processes side by side share one run: the first makes it, and each takes a copy, dates included.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "finished"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "results/index.html").exists():
+            shutil.rmtree(shared, ignore_errors=True)
+            shared.mkdir()
+            project = copy_project(shared)
+            result = project.snakemake()
+            assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
+    folder = tmp_path_factory.mktemp("copy") / "finished"
+    shutil.copytree(shared, folder, symlinks=True)
+    return Project(folder, SOURCES)
 
 
 @pytest.fixture

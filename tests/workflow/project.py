@@ -20,6 +20,12 @@ ROOT = Path(__file__).parents[2]
 WORDS = ("apple", "bread", "cloud", "dream", "earth", "flame", "grape", "house", "ivory", "jewel", "knife", "lemon")
 
 
+SOURCES = {
+    "sources": "[{name: one, kind: directory, path: one, own: true},"
+    " {name: two, kind: directory, path: two, own: true}]"
+}
+
+
 def module_text(seed: int) -> str:
     """A module of a few functions that parses and is unlike that of any other seed."""
     rng = random.Random(seed)
@@ -125,5 +131,4 @@ def copy_project(folder: Path) -> Project:
             shutil.copy2(source, folder / name)
     write_corpus(folder / "one", first_seed=1_000)
     write_corpus(folder / "two", first_seed=2_000)
-    sources = "[{name: one, kind: directory, path: one, own: true}, {name: two, kind: directory, path: two, own: true}]"
-    return Project(folder, {"sources": sources})
+    return Project(folder, SOURCES)

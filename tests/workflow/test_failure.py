@@ -55,7 +55,6 @@ def test_an_empty_source_and_a_corpus_too_small_end_in_one_line_and_lose_nothing
     assert list(fresh.folder.glob("results/sources/tiny-*/settings.json")), "what was done before the error stays"
 
 
-@pytest.mark.xdist_group("finished")
 def test_a_job_that_dies_leaves_no_half_written_output(finished: Project, tmp_path):
     project = Project(tmp_path / "copy", finished.config)
     shutil.copytree(finished.folder, project.folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from project import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fresh clone")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

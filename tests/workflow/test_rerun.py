@@ -13,8 +13,6 @@ import pytest
 from charmer.pipeline.settings import merged, read, resolve
 from project import ROOT, Project, module_text
 
-pytestmark = pytest.mark.xdist_group("finished")
-
 SMOKE = resolve(merged(read(ROOT / "config/config.yaml"), read(ROOT / "config/presets/smoke.yaml")))
 METRICS = len(SMOKE["evaluate"]["metrics"])
 REPORT = {"report": 1}

@@ -8,3 +8,6 @@ class Failure(Exception):
     Scripts and commands show it as it stands, without a traceback; any other exception is a defect of
     Charmer and keeps its traceback in the log.
     """
+
+
+DISK_FULL = "the disk is full; free some room and run the same command again, nothing is lost"

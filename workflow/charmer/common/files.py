@@ -23,7 +23,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from charmer.common.failure import Failure
+from charmer.common.failure import DISK_FULL, Failure
 
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 
@@ -69,7 +69,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _disk_failure(path: Path, error: OSError) -> Exception:
     if error.errno in FULL_DISK:
-        return Failure(f"{path}: the disk is full; free some room and run the same command again, nothing is lost")
+        return Failure(f"{path}: {DISK_FULL}")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return Failure(f"{path}: may not be written ({error.strerror}); check the owner of {path.parent}")
     return error

@@ -121,7 +121,7 @@ def survey(task: tuple[Unit, dict[str, Any], Path]) -> Survey:
             files = [_scrub(text, bool(parses[begin + at]), settings) for at, text in enumerate(texts)]
             tokens = lexing.lex([file.data for file in files])
             shingles = dedup.shingle(tokens, settings["shingle_words"])
-            shingles.values.tofile(spill)
+            spill.write(shingles.values.tobytes())  # unlike tofile, names the error when the disk is full
             keys.append(dedup.bands(shingles))
             sizes.append(np.diff(shingles.bounds))
             literals = filters.literal_runs(tokens)

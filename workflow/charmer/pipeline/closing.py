@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from charmer.common.failure import Failure
+from charmer.common.failure import DISK_FULL, Failure
 from charmer.pipeline import alive
 from charmer.pipeline.catalogue import Catalogue
 from charmer.pipeline.job import INTERRUPTED, REASONS, reasons
@@ -64,7 +64,7 @@ class Call:
         elif told:
             self.words = [f"error: {line}" for line in dict.fromkeys(told)]
         elif shutil.disk_usage(".").free < 1e6:
-            self.words = ["error: the disk is full; free some room and run the same command again, nothing is lost"]
+            self.words = [f"error: {DISK_FULL}"]
         else:
             paths = [log] if isinstance(log, str | Path) else log
             text = "".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in paths)

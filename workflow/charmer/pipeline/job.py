@@ -12,6 +12,7 @@ Snakemake prints, so that the reason is what the person reads last.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -22,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from charmer.common.failure import Failure
+from charmer.common.failure import DISK_FULL, Failure
 from charmer.pipeline import alive
 from charmer.pipeline.fingerprint import fingerprint
 
@@ -64,6 +65,11 @@ def job(snakemake: Any) -> Iterator[None]:
         _give_reason(snakemake.rule, "not enough memory; close other programs, or lower the knobs of this stage")
         sys.exit(1)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _give_reason(
+                snakemake.rule, "the disk is full; free some room and run the same command again, nothing is lost"
+            )
+            sys.exit(1)
         logger.exception("this is a defect of Charmer, not of your input")
         _give_reason(snakemake.rule, f"{type(error).__name__}: {error} (a defect; the traceback is in {log})")
         sys.exit(1)
