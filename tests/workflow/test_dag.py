@@ -10,6 +10,7 @@ import numpy
 import pandas
 import pytest
 from project import Project
+from safetensors.numpy import load_file
 
 
 def one(project: Project, pattern: str):
@@ -57,7 +58,8 @@ def test_the_run_says_what_it_amounts_to(finished: Project):
     assert re.findall(r"<(?:link|img)[^>]+(?:src|href)=[\"']https?:", markup) == [], "no network"
     assert json.loads((run / "settings.json").read_text())["train"]["budget"] == "60 steps"
     assert run.name in (finished.folder / "results/index.html").read_text(encoding="utf-8")
-    assert 0 < summary["parameters"] < 1e6
+    weights = load_file(one(finished, "results/models/*/model.safetensors"))
+    assert summary["headline"]["parameters"]["value"] == sum(weight.size for weight in weights.values())
 
 
 def test_the_summary_is_printed_also_when_nothing_has_to_run_and_the_index_is_made_anew(finished: Project):

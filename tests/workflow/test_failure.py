@@ -94,7 +94,7 @@ def test_a_full_disk_is_one_line_and_after_room_was_made_the_same_call_goes_on(f
 
 
 LONG = {"train": "{budget: 100000 steps, checkpoint_seconds: 1}", "evaluate": "{metrics: [bits_per_byte]}"}
-SHORT = {"train": "{budget: 400 steps, checkpoint_seconds: 1}", "evaluate": "{metrics: [bits_per_byte]}"}
+SHORT = {"train": "{budget: 150 steps, checkpoint_seconds: 1}", "evaluate": "{metrics: [bits_per_byte]}"}
 
 
 def training(project: Project) -> bool:
@@ -126,7 +126,7 @@ def test_after_a_kill_of_the_whole_group_a_plain_call_goes_on_from_the_checkpoin
     assert result.returncode == 0, output
     assert "removed the lock of a Snakemake that is gone" in output
     (metrics,) = fresh.folder.glob("results/models/*/metrics.parquet")
-    assert list(pandas.read_parquet(metrics)["step"]) == list(range(1, 401)), "each step stands there once"
+    assert list(pandas.read_parquet(metrics)["step"]) == list(range(1, 151)), "each step stands there once"
     (log,) = fresh.folder.glob("results/models/*/train.log")
     assert re.search(r"resum|going on|continu", log.read_text(encoding="utf-8"), re.IGNORECASE)
 

@@ -66,9 +66,7 @@ def job(snakemake: Any) -> Iterator[None]:
         sys.exit(1)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            _give_reason(
-                snakemake.rule, "the disk is full; free some room and run the same command again, nothing is lost"
-            )
+            _give_reason(snakemake.rule, DISK_FULL)
             sys.exit(1)
         logger.exception("this is a defect of Charmer, not of your input")
         _give_reason(snakemake.rule, f"{type(error).__name__}: {error} (a defect; the traceback is in {log})")
