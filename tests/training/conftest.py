@@ -23,6 +23,7 @@ SETTINGS = {
         "micro_batch_tokens": 64,
         "optimizer": "muon",
         "learning_rate": 0.02,
+        "embedding_rate": 1.0,
         "weight_decay": 0.1,
         "schedule": "wsd",
         "warmup": 0.1,

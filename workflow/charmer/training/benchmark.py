@@ -52,7 +52,7 @@ def benchmark(threads: int, repeats: int, precision: str, vocab_size: int) -> No
             print(f"matrix products in {kind}: {matrix_peak(device, kind, pool, threads) / 1e9:.0f} GFLOP/s")
         model = Transformer(config)
         model.initialise(seed=1)
-        optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], threads)
+        optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], knobs["embedding_rate"], threads)
         rows = knobs["batch_tokens"] // context
         micro_rows = max(1, min(-(-rows // threads), knobs["micro_batch_tokens"] // context))
         engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows, pool, Interrupts())

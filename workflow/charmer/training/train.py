@@ -92,7 +92,7 @@ def _train(
     model.initialise(knobs["seed"])
     model.to(device)
 
-    optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], workers)
+    optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], knobs["embedding_rate"], workers)
     engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows, pool, interrupts)
     peak = matrix_peak(device, dtype, pool, workers)
     run = Run(Budget.parse(knobs["budget"]), knobs, engine, held_out, checkpoints, identity, peak)
