@@ -10,9 +10,7 @@ Notable here:
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from charmer.model.network import Transformer
+from charmer.model.threads import side_by_side
 
 
 def windows_of(length: int, context: int) -> list[tuple[int, int, int]]:
@@ -80,7 +79,7 @@ def bits_per_token(
         with torch.inference_mode():
             return _score(model, documents, batch, eof, dtype, results)
 
-    with _one_thread_each(threads) as count, ThreadPoolExecutor(count) as pool:
+    with side_by_side(threads or torch.get_num_threads()) as pool:
         for scored in pool.map(score, _batches(todo, batch_tokens)):
             if progress is not None:
                 progress(scored)
@@ -100,17 +99,6 @@ def _batches(windows: list[_Window], batch_tokens: int) -> Iterator[list[_Window
         count = max(batch_tokens // windows[0].length, 1)
         yield windows[:count]
         windows = windows[count:]
-
-
-@contextlib.contextmanager
-def _one_thread_each(threads: int | None) -> Iterator[int]:
-    """Let each of PyTorch's operations use one thread; yields how many may run side by side."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield threads or before
-    finally:
-        torch.set_num_threads(before)
 
 
 def _score(

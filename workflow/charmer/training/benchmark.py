@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 import yaml
 
 from charmer.model.network import ModelConfig, Transformer
+from charmer.model.threads import side_by_side
 from charmer.tokens.windows import Batch
 from charmer.training.engine import Engine
 from charmer.training.hardware import choose_device, choose_dtype, matrix_peak
@@ -46,8 +46,7 @@ def benchmark(threads: int, repeats: int, precision: str, vocab_size: int) -> No
     config = ModelConfig(vocab_size=vocab_size, context_length=context, **settings["model"])
     device = choose_device("cpu")
     dtype = choose_dtype(precision, device)
-    torch.set_num_threads(1)
-    with ThreadPoolExecutor(threads) as pool:
+    with side_by_side(threads) as pool:
         for kind in (torch.float32, torch.bfloat16):
             print(f"matrix products in {kind}: {matrix_peak(device, kind, pool, threads) / 1e9:.0f} GFLOP/s")
         model = Transformer(config)

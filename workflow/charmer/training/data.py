@@ -9,6 +9,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+import torch
 
 from charmer.tokens.windows import Batch, Windows
 
@@ -22,7 +23,7 @@ class Batches:
     def __init__(self, windows: Windows, size: int, seed: int, position: int = 0) -> None:
         self.windows, self.size, self.seed, self.position = windows, size, seed, position
         self._epoch, self._order = -1, np.zeros(0, np.int64)
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+        self._worker = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
         self._next: Future[Batch] = self._worker.submit(self._read, position)
 
     def next(self) -> Batch:

@@ -1,9 +1,8 @@
 """One optimizer step: micro-batches forward and backward, side by side, clipping, then the update.
 
 Notable here:
-- On a processor each thread computes whole micro-batches on its own and the gradients are added in the order of the
-  batch. Splitting each operation over the threads instead, as PyTorch does by itself, makes them wait for one another
-  thousands of times a step, which costs dearly as soon as another program takes one of the cores.
+- On a processor each thread computes whole micro-batches on its own (see `model.threads`), and the gradients are added
+  in the order of the batch.
 - The loss is the mean over all counted positions of the batch, whatever the cut into micro-batches.
 """
 
@@ -29,7 +28,7 @@ class Engine:
         dtype: of the activations.
         clip: global gradient norm above which the gradients are scaled down to it.
         micro_rows: windows that are computed at once, by each thread.
-        pool: the threads; the process should let each of PyTorch's operations use one.
+        pool: the threads, from `side_by_side`.
     """
 
     def __init__(

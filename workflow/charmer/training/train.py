@@ -16,6 +16,7 @@ from charmer.common.failure import Failure
 from charmer.common.files import write_json
 from charmer.model import folder
 from charmer.model.network import ModelConfig, Transformer
+from charmer.model.threads import side_by_side
 from charmer.tokens.tokenizer import Tokenizer
 from charmer.tokens.windows import Windows
 from charmer.training import checkpoint
@@ -54,15 +55,10 @@ def train(
         Failure: bad input, no such device, a full disk, a diverging run; the message names the file or the knob.
         KeyboardInterrupt: on SIGINT or SIGTERM, after a checkpoint was written.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the engine spreads whole micro-batches over its threads, not single operations
-    try:
-        device = choose_device(settings["train"]["device"])
-        workers = threads if device.type == "cpu" else 1
-        with checkpoint.lock(checkpoints), Interrupts() as interrupts, ThreadPoolExecutor(workers) as pool:
-            _train(data, settings, out, checkpoints, device, workers, identity, interrupts, pool)
-    finally:
-        torch.set_num_threads(before)
+    device = choose_device(settings["train"]["device"])
+    workers = threads if device.type == "cpu" else 1
+    with checkpoint.lock(checkpoints), Interrupts() as interrupts, side_by_side(workers) as pool:
+        _train(data, settings, out, checkpoints, device, workers, identity, interrupts, pool)
 
 
 def _train(
