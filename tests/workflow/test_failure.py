@@ -131,6 +131,22 @@ def test_after_a_kill_of_the_whole_group_a_plain_call_goes_on_from_the_checkpoin
     assert re.search(r"resum|going on|continu", log.read_text(encoding="utf-8"), re.IGNORECASE)
 
 
+@pytest.mark.slow
+def test_killed_again_and_again_at_any_stage_the_dag_ends_with_the_same_bytes(fresh: Project, finished: Project):
+    for seconds in (3.0, 5.0, 8.0, 12.0):
+        process = fresh.start()
+        time.sleep(seconds)
+        kill_group(process, signal.SIGKILL)
+        process.communicate()
+    result = fresh.snakemake()
+    assert result.returncode == 0, result.stdout + result.stderr
+    for pattern in ("results/tokens/*/*.npy", "results/windows/*/*.npy", "results/models/*/model.safetensors"):
+        for path in finished.folder.glob(pattern):
+            again = fresh.folder / path.relative_to(finished.folder)
+            assert again.read_bytes() == path.read_bytes(), again
+    assert list((fresh.folder / "results").rglob(".*.part")) == []
+
+
 def test_a_living_snakemake_is_respected_and_named(fresh: Project):
     process = fresh.start(config=LONG)
     try:
