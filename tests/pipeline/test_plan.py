@@ -29,7 +29,7 @@ def plan(**override) -> Plan:
         ({"code": ["src"]}, {"sources", "corpus", "vocab", "windows", "model", "metrics", "run"}),
         ({"scrape": {"notebooks": True}}, set(STAGES)),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else "",  # a set's text differs between processes
 )
 def test_a_changed_knob_moves_its_stage_and_those_after_it(override, moved):
     before, after = plan(), plan(**override)
