@@ -112,7 +112,7 @@ def test_documents_are_in_the_order_of_their_digests_and_keep_their_columns(tmp_
 @pytest.mark.parametrize("own", [True, False])
 def test_a_small_corpus_of_one_package_splits_by_file(tmp_path: Path, own: bool) -> None:
     rows = [row(code(number), f"f{number}.py", "mine", own=own) for number in range(24)]
-    curate(*scraped(tmp_path, rows), settings(), tmp_path / "out", threads=1)
+    curate(*scraped(tmp_path, rows), settings(val_share=0.03, test_share=0.05), tmp_path / "out", threads=1)
     counts = read_json(tmp_path / "out/counts.json")
     assert counts["cut"]["by"] == ("package" if own else "file")
     assert all(part["files"] >= 1 for part in counts["kept"].values())
