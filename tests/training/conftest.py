@@ -21,6 +21,8 @@ SETTINGS = {
         "budget": "12 steps",
         "batch_tokens": 128,
         "micro_batch_tokens": 64,
+        "fim_share": 0.0,
+        "fim_spm_share": 0.5,
         "optimizer": "muon",
         "learning_rate": 0.02,
         "embedding_rate": 1.0,

@@ -49,8 +49,9 @@ def test_the_same_settings_give_the_same_bytes_on_any_number_of_threads(run, kno
     knobs = {"budget": "1k tokens"} | knobs
     first, again = run("first", **knobs), run("again", threads=2, **knobs)
     assert digest(first / "model.safetensors") == digest(again / "model.safetensors")
-    other = run("other", **(knobs | {"seed": 2}))
-    assert digest(first / "model.safetensors") != digest(other / "model.safetensors")
+    for change in ({"seed": 2}, {"fim_share": 0.5}):
+        other = run("other", **(knobs | change))
+        assert digest(first / "model.safetensors") != digest(other / "model.safetensors")
 
 
 def test_micro_batches_change_no_more_than_rounding(run):
@@ -62,8 +63,9 @@ def test_micro_batches_change_no_more_than_rounding(run):
     np.testing.assert_allclose(losses[1], losses[2], rtol=1e-3)
 
 
-def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bytes(run, monkeypatch):
-    whole = run(name="whole")
+@pytest.mark.parametrize("knobs", [{}, {"fim_share": 0.5, "fim_spm_share": 0.3}])
+def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bytes(run, monkeypatch, knobs):
+    whole = run(name="whole", **knobs)
     measure, calls = Engine.measure, 0
 
     def stop_now_and_then(self, batch):
@@ -76,9 +78,9 @@ def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bytes(run, monkeypatc
     monkeypatch.setattr(Engine, "measure", stop_now_and_then)
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            run()
+            run(**knobs)
         assert len(checkpoint.listing(run.checkpoints)) <= 2
-    out = run()
+    out = run(**knobs)
     assert digest(out / "model.safetensors") == digest(whole / "model.safetensors")
     for table in ("metrics.parquet", "held_out.parquet"):
         once, resumed = read_table(whole / table).to_pydict(), read_table(out / table).to_pydict()

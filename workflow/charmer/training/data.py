@@ -1,27 +1,40 @@
 """Windows in training order, the next batch on its way while the last one is computed.
 
 Notable here: the order is a function of the seed and the epoch, and the position in it one number, so a run goes on
-from a checkpoint with exactly the batches that it would have seen.
+from a checkpoint with exactly the batches that it would have seen. What rearranges windows is made anew for each epoch,
+so an epoch may cut the same window in other places; it runs in the thread that reads ahead.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 
-from charmer.tokens.windows import Batch, Windows
+from charmer.tokens.windows import Batch, Rearrange, Windows
 
 
 class Batches:
     """Endless batches of `size` windows, from window number `position` of the endless order on.
 
     Each epoch has an order of its own; a batch may begin in one and end in the next.
+
+    Args:
+        rearranging: gives for an epoch what its windows are put through; None: they stay as they are.
     """
 
-    def __init__(self, windows: Windows, size: int, seed: int, position: int = 0) -> None:
+    def __init__(
+        self,
+        windows: Windows,
+        size: int,
+        seed: int,
+        position: int = 0,
+        rearranging: Callable[[int], Rearrange] | None = None,
+    ) -> None:
         self.windows, self.size, self.seed, self.position = windows, size, seed, position
+        self._rearranging = rearranging
         self._epoch, self._order = -1, np.zeros(0, np.int64)
         self._worker = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
         self._next: Future[Batch] = self._worker.submit(self._read, position)
@@ -39,8 +52,12 @@ class Batches:
 
     def _read(self, position: int) -> Batch:
         epochs, places = np.divmod(np.arange(position, position + self.size), len(self.windows))
-        parts = [self._permutation(epoch)[places[epochs == epoch]] for epoch in np.unique(epochs)]
-        return self.windows.batch(np.concatenate(parts))
+        parts = [self._part(epoch, places[epochs == epoch]) for epoch in np.unique(epochs).tolist()]
+        return Batch(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
+    def _part(self, epoch: int, places: np.ndarray) -> Batch:
+        rearrange = self._rearranging(epoch) if self._rearranging else None
+        return self.windows.batch(self._permutation(epoch)[places], rearrange)
 
     def _permutation(self, epoch: int) -> np.ndarray:
         if self._epoch != epoch:

@@ -6,6 +6,7 @@ What a run is, and how it survives interruptions, is in `run`; what a step does,
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from charmer.common.files import write_json
 from charmer.model import folder
 from charmer.model.network import ModelConfig, Transformer
 from charmer.model.threads import side_by_side
+from charmer.tokens.fim import FillInTheMiddle
 from charmer.tokens.tokenizer import Tokenizer
-from charmer.tokens.windows import Windows
+from charmer.tokens.windows import Rearrange, Windows
 from charmer.training import checkpoint
 from charmer.training.budget import Budget
 from charmer.training.data import Batches
@@ -92,7 +94,7 @@ def _train(
     engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows, pool, interrupts)
     peak = matrix_peak(device, dtype, pool, workers)
     run = Run(Budget.parse(knobs["budget"]), knobs, engine, held_out, checkpoints, identity, peak)
-    batches = Batches(windows, rows, knobs["seed"], run.resume() * rows)
+    batches = Batches(windows, rows, knobs["seed"], run.resume() * rows, _rearranging(knobs, tokenizer))
     try:
         run.go(batches)
     finally:
@@ -117,6 +119,15 @@ def _train(
     }
     write_json(out / "training.json", summary)
     checkpoint.clear(checkpoints)
+
+
+def _rearranging(knobs: dict[str, Any], tokenizer: Tokenizer) -> Callable[[int], Rearrange] | None:
+    """What windows are put through as they are read, anew in each epoch; None where they stay as they are."""
+    if not knobs["fim_share"]:
+        return None
+    return lambda epoch: FillInTheMiddle(
+        tokenizer, knobs["fim_share"], knobs["fim_spm_share"], seed=(knobs["seed"], epoch)
+    )
 
 
 def _windows(data: dict[str, Path], split: str, context: int, tokenizer: Tokenizer) -> Windows:

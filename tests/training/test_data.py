@@ -1,0 +1,79 @@
+"""Batches in their order, and windows rearranged on the way: each epoch anew, and again the same from any position."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from charmer.tokens.fim import FillInTheMiddle
+from charmer.tokens.tokenizer import Tokenizer
+from charmer.tokens.windows import Batch, Windows
+from charmer.training.data import Batches
+
+SIZE = 3  # divides not the 40 windows: a batch begins in one epoch and ends in the next
+
+
+@pytest.fixture
+def windows(run) -> Windows:
+    paths = (run.data[f"train_{name}"] for name in ("tokens", "documents", "windows"))
+    return Windows(*paths, context_length=32, tokenizer=Tokenizer.bytewise())
+
+
+def infilling(share: float, seed: int = 1):
+    return lambda epoch: FillInTheMiddle(Tokenizer.bytewise(), share, seed=(seed, epoch))
+
+
+def read(batches: Batches, steps: int) -> list[Batch]:
+    found = [batches.next() for _ in range(steps)]
+    batches.close()
+    return found
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return all(torch.equal(left, right) for left, right in zip(one, other, strict=True))
+
+
+def test_an_epoch_holds_every_window_once_in_an_order_of_its_own(windows):
+    count = len(windows)
+    found = torch.cat([batch.x for batch in read(Batches(windows, SIZE, seed=1), -(-2 * count // SIZE))])
+    every = sorted(windows.batch(range(count)).x.tolist())
+    first, second = found[:count].tolist(), found[count : 2 * count].tolist()
+    assert sorted(first) == sorted(second) == every
+    assert first != second and first != every
+
+
+def test_infilling_leaves_the_order_and_cuts_anew_in_each_epoch(windows):
+    count, steps = len(windows), -(-2 * len(windows) // SIZE)
+    plain, infilled = (
+        torch.cat([batch.x for batch in read(Batches(windows, SIZE, 1, rearranging=rearranging), steps)])
+        for rearranging in (None, infilling(1.0))
+    )
+    for before, after in zip(plain.tolist(), infilled.tolist(), strict=True):  # the same letters, but for the cut end
+        assert {token for token in after if token < 256} <= set(before)
+    place = {tuple(row): number for number, row in enumerate(plain[:count].tolist())}
+    again = [place[tuple(row)] for row in plain[count : 2 * count].tolist()]
+    cut = (infilled[:count][again] != infilled[count : 2 * count]).any(dim=1)
+    assert cut.float().mean() > 0.5
+
+
+def test_a_share_of_zero_is_the_windows_as_they_are(windows):
+    plain = read(Batches(windows, SIZE, 1), 30)
+    zero = read(Batches(windows, SIZE, 1, rearranging=infilling(0.0)), 30)
+    assert all(same(one, other) for one, other in zip(plain, zero, strict=True))
+    order = np.random.default_rng([1, 0]).permutation(len(windows))
+    assert same(plain[0], windows.batch(order[:SIZE]))
+
+
+@pytest.mark.parametrize("position", [SIZE, 9 * SIZE, 13 * SIZE])
+def test_reading_on_from_a_position_gives_what_would_have_come(windows, position):
+    assert len(windows) == 40
+    whole = read(Batches(windows, SIZE, 1, rearranging=infilling(0.5)), 40)
+    rest = read(Batches(windows, SIZE, 1, position, infilling(0.5)), 40 - position // SIZE)
+    assert all(same(one, other) for one, other in zip(whole[position // SIZE :], rest, strict=True))
+
+
+def test_places_that_infilling_leaves_over_carry_no_loss(windows):
+    pad = windows.fim_pad
+    batches = read(Batches(windows, SIZE, 1, rearranging=infilling(1.0)), 20)
+    y, mask = (torch.cat([getattr(batch, name) for batch in batches]) for name in ("y", "mask"))
+    assert (y == pad).any() and torch.equal(mask, y != pad)
