@@ -2,6 +2,7 @@
 # make test       set up .venv and run the tests
 # make install    set up .venv alone
 # make test-all   the slow tests too: both commands in a fresh clone, kill loops
+# make speedrun   ten minutes from a text to bits per byte (ARGS: see workflow/charmer/training/speedrun.py)
 # make lint       what the pre-commit hooks and the CI check
 # make lock       resolve the dependencies of pyproject.toml anew into requirements.lock
 #
@@ -15,7 +16,7 @@ READY := .venv/ready
 ARGS ?=
 
 .DEFAULT_GOAL := run
-.PHONY: run install test test-all lint lock
+.PHONY: run install test test-all speedrun lint lock
 
 run: $(READY)
 	@$(BIN)/snakemake --cores all $(ARGS)
@@ -35,6 +36,9 @@ test: $(READY)
 
 test-all: test
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+speedrun: $(READY)
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m charmer.training.speedrun $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

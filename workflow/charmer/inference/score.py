@@ -21,19 +21,21 @@ from charmer.model.network import Transformer
 from charmer.model.threads import side_by_side
 
 
-def windows_of(length: int, context: int) -> list[tuple[int, int, int]]:
-    """Cut a document of `length` tokens into windows (start, stop, first counted token).
+def windows_of(length: int, context: int, stride: int | None = None) -> list[tuple[int, int, int]]:
+    """Cut a document of `length` tokens into windows (start, stop, first counted token), `stride` or half apart.
 
     >>> windows_of(10, 4)
     [(0, 4, 0), (2, 6, 4), (4, 8, 6), (6, 10, 8)]
+    >>> windows_of(10, 4, stride=4)
+    [(0, 4, 0), (4, 8, 4), (8, 10, 8)]
     """
     if length <= 0:
         return []
     windows = [(0, min(context, length), 0)]
-    half = max(context // 2, 1)
+    stride = stride or max(context // 2, 1)
     while windows[-1][1] < length:
         counted = windows[-1][1]
-        start = counted - (context - half)
+        start = counted - (context - stride)
         windows.append((start, min(start + context, length), counted))
     return windows
 
@@ -47,6 +49,7 @@ def bits_per_token(
     batch_tokens: int = 4096,
     threads: int | None = None,
     progress: Callable[[int], None] | None = None,
+    stride: int | None = None,
 ) -> list[np.ndarray]:
     """-log2 of the probability of each token of each document.
 
@@ -62,6 +65,7 @@ def bits_per_token(
         threads: of the processor, each with batches of its own; None: as many as PyTorch is set to use. The bits do
             not depend on it.
         progress: called with the number of tokens scored since the last call.
+        stride: tokens by which windows slide, at most `context`; None: half of it.
 
     Returns:
         float32 arrays [n], one a document.
@@ -71,7 +75,7 @@ def bits_per_token(
     todo = [
         _Window(stop - start, place, start, counted)
         for place, document in enumerate(documents)
-        for start, stop, counted in windows_of(len(document), context)
+        for start, stop, counted in windows_of(len(document), context, stride)
     ]
     todo.sort(reverse=True)
 
