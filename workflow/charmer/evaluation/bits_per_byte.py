@@ -21,6 +21,7 @@ from charmer.common.progress import Progress
 from charmer.evaluation.support import heldout, kinds, subject
 from charmer.evaluation.support.compressors import COMPRESSORS
 from charmer.evaluation.support.statistics import bootstrap_ratio
+from charmer.evaluation.support.surprise import pieces
 from charmer.evaluation.support.table import Row, table
 from charmer.inference.score import bits_per_token, windows_of
 
@@ -153,18 +154,12 @@ def _excerpt(scored: Sequence[Scored]) -> Row:
     long_enough = [document for document in scored if len(document.text) >= EXCERPT_BYTES] or list(scored)
     ratios = [document.bits.sum() / max(len(document.text), 1) for document in long_enough]
     chosen = long_enough[int(np.argmin(np.abs(np.array(ratios) - np.median(ratios))))]
-    ends = np.cumsum(chosen.lengths)
-    pieces: list[tuple[str, float]] = []
-    start, pending, used = 0, 0.0, 0.0
-    for token, end in enumerate(ends):
-        pending += float(chosen.bits[token])
-        try:
-            text = chosen.text[start:end].decode("utf-8")
-        except UnicodeDecodeError:
-            continue  # the token ends inside a character; it is shown with the next one
-        pieces.append((text, round(pending, 2)))
-        start, pending, used = int(end), 0.0, used + pending
-        if end >= EXCERPT_BYTES:
+    shown: list[tuple[str, float]] = []
+    size, used = 0, 0.0
+    for text, bits in pieces(chosen.text, chosen.lengths, chosen.bits):
+        shown.append((text, round(bits, 2)))
+        size, used = size + len(text.encode()), used + bits
+        if size >= EXCERPT_BYTES:
             break
-    detail = {"package": chosen.package, "path": chosen.path, "pieces": pieces}
-    return Row("excerpt", used / max(start, 1), None, 1, UNIT, detail)
+    detail = {"package": chosen.package, "path": chosen.path, "pieces": shown}
+    return Row("excerpt", used / max(size, 1), None, 1, UNIT, detail)

@@ -34,9 +34,10 @@ def _spans(text: str, kinds: Iterable[int]) -> Markup:
 
 
 def surprise(pieces: Iterable[tuple[str, float]]) -> Markup:
-    """Pieces of text with the bits that each cost, shaded by bits per character."""
+    """Pieces of text with the bits that each cost, shaded by bits per character; the tooltip says token and bits."""
     parts = []
     for text, bits in pieces:
         shade = sum(bits / max(len(text), 1) >= limit for limit in SURPRISE)
-        parts.append(Markup('<span class="s{}" title="{}">{}</span>').format(shade, f"{bits:.1f} bits", text))
+        token = text.replace("\n", "⏎").replace("\t", "⇥").replace(" ", "·")
+        parts.append(Markup('<span class="s{}" title="{}">{}</span>').format(shade, f"{token}  {bits:.1f} bits", text))
     return Markup("").join(parts)

@@ -1,0 +1,128 @@
+"""The arguments `--model`, `--device` and `--threads`, and the model that they mean.
+
+`--model` is a folder, or one of two words: `pretrained`, the model that ships with Charmer, and `latest`, that of the
+newest finished run here which is neither a smoke test nor a cell of a grid. "Here" is the present folder's `results`,
+or where there is none that of the checkout from which Charmer is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charmer.common.failure import Failure
+
+if TYPE_CHECKING:
+    from charmer.model.network import Transformer
+    from charmer.tokens.tokenizer import Tokenizer
+
+CHECKOUT = Path(__file__).parents[4]
+PRETRAINED = CHECKOUT / "resources" / "pretrained"
+CONFIG = "config.json"
+SMOKE = "smoke"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `--model`, `--device` and `--threads`."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--model",
+        metavar="M",
+        help="a model's folder, pretrained, or latest (default: pretrained if it ships, else latest)",
+    )
+    group.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="default: auto")
+    group.add_argument("--threads", type=positive, default=cores(), metavar="N", help="of the processor (default: all)")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least one, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def folder(name: str | None) -> Path:
+    """The folder of the model that `--model` names; None is the default.
+
+    Raises:
+        Failure: there is no such model.
+    """
+    if name is None:
+        return PRETRAINED if (PRETRAINED / CONFIG).exists() else latest()
+    if name == "pretrained":
+        if not (PRETRAINED / CONFIG).exists():
+            raise Failure("--model pretrained: no model ships with this version; name a folder, or latest")
+        return PRETRAINED
+    if name == "latest":
+        return latest()
+    if not (Path(name) / CONFIG).exists():
+        raise Failure(f"--model {name}: holds no {CONFIG}; name a model's folder (results/models/...), or latest")
+    return Path(name)
+
+
+def latest() -> Path:
+    """The model's folder of the newest finished run here that is neither a smoke test nor a cell of a grid.
+
+    Raises:
+        Failure: there is none.
+    """
+    results = next((place for place in (Path("results"), CHECKOUT / "results") if (place / "runs").is_dir()), None)
+    runs = sorted(results.glob("runs/*/summary.json"), key=lambda file: file.stat().st_mtime) if results else []
+    for summary in reversed(runs):
+        model = _model_of(summary)
+        if model is not None and summary.parent.name.rpartition("-")[0] != SMOKE:
+            return model
+    raise Failure(
+        "results/runs holds no finished run; make one with `make`, or name a model with --model FOLDER"
+    )
+
+
+def _model_of(summary: Path) -> Path | None:
+    """The folder of a run's model, where it still lies."""
+    from charmer.common.files import read_json
+
+    try:
+        model = summary.parent / read_json(summary)["paths"]["model"]
+    except (Failure, KeyError, TypeError):  # a run that was damaged, or left by another version
+        return None
+    model = Path(os.path.relpath(model.resolve()))
+    return model if (model / CONFIG).exists() else None
+
+
+def device(wanted: str) -> str:
+    """The device to compute on.
+
+    Raises:
+        Failure: it is not there.
+    """
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return "cuda" if there["cuda"] else "cpu"
+    if not there[wanted]:
+        raise Failure(f"--device {wanted}: PyTorch finds no such device here; use --device cpu")
+    return wanted
+
+
+def load(options: argparse.Namespace) -> tuple[Transformer, Tokenizer]:
+    """Open the model that the options name, and set PyTorch's threads.
+
+    Raises:
+        Failure: there is none, or one of its files is damaged.
+    """
+    chosen = folder(options.model)
+    import torch
+
+    from charmer.model import folder as model_folder
+
+    torch.set_num_threads(options.threads)
+    return model_folder.load(chosen, device(options.device))
