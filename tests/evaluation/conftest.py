@@ -60,7 +60,7 @@ def texts() -> list[str]:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Paths by name: test_shards, test_tokens, test_documents, and `model`, whose every guess is uniform."""
+    """Paths by name: test_shards, test_tokens, test_documents, those of train, and `model`, whose guesses are uniform."""
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("world")
     rows = [
@@ -68,10 +68,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         | {"document": hashlib.sha256(text.encode()).hexdigest()}
         for (package, path), text in TEXTS.items()
     ]
-    write_table(root / "test" / "shard-00000.parquet", pa.Table.from_pylist(rows))
+    seen = {**rows[0], "text": "def add(first, second):\n    return first + second\n" * 9}
     tokenizer = Tokenizer.bytewise()
     tokenizer.save(root / "tokenizer.json")
-    encode(root / "test", root / "tokenizer.json", root / "test.npy", root / "test.parquet")
+    for split, documents in (("test", rows), ("train", [seen] * 3)):
+        write_table(root / split / "shard-00000.parquet", pa.Table.from_pylist(documents))
+        encode(root / split, root / "tokenizer.json", root / f"{split}.npy", root / f"{split}.parquet")
     network = Transformer(ModelConfig(tokenizer.vocab_size, 1, 16, 2, 1, 16, 128))
     torch.nn.init.zeros_(network.embed_tokens.weight)  # tied to the head: all logits are zero
     folder.save(root / "model", network, root / "tokenizer.json")
@@ -80,4 +82,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "test_shards": root / "test",
         "test_tokens": root / "test.npy",
         "test_documents": root / "test.parquet",
+        "train_tokens": root / "train.npy",
+        "train_documents": root / "train.parquet",
     }

@@ -12,6 +12,7 @@ from charmer.common.failure import Failure
 from charmer.evaluation import bits_per_byte, parses, repetition, samples
 from charmer.evaluation.support import heldout
 from charmer.evaluation.support.compressors import xz, zstd
+from charmer.evaluation.support.ngrams import KneserNey
 from charmer.evaluation.support.table import SCHEMA, Row, table
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -21,7 +22,7 @@ SAMPLING = {"max_tokens": 12, "temperature": 1.0, "seed": 3}
 
 @pytest.fixture(scope="module")
 def bits(world: dict[str, Path]) -> dict[str, dict]:
-    rows = bits_per_byte.evaluate(world["model"], world, {"max_mb": 1.0}, threads=1)
+    rows = bits_per_byte.evaluate(world["model"], world, {"max_mb": 1.0, "ngram_mb": 1.0}, threads=1)
     assert rows.schema == SCHEMA
     return {row["slice"]: row for row in rows.to_pylist()}
 
@@ -57,6 +58,26 @@ def test_compressors_are_asked_about_the_same_files_one_by_one(bits: dict[str, d
     expected = 8 * sum(len(lzma.compress(text, preset=9)) for text in texts) / sum(map(len, texts))
     assert bits["baseline=xz -9"]["value"] == pytest.approx(expected)
     assert 0 < bits["baseline=zstd -19"]["value"] < 8.5
+
+
+def test_the_ngram_model_is_asked_about_the_same_files(bits: dict[str, dict], world: dict[str, Path]):
+    tokenizer = Tokenizer.load(world["model"] / "tokenizer.json")
+    flat = files.open_array(world["train_tokens"])
+    rows = files.read_table(world["train_documents"]).to_pylist()
+    train = [flat[row["start"] : row["start"] + row["tokens"]] for row in rows]
+    choices = 257  # every byte, and the end of a file
+    model = KneserNey(train, tokenizer.vocab_size, choices, tokenizer.eof)
+    documents = heldout.documents(world["test_tokens"], world["test_documents"], tokenizer, 1e6)
+    needed = [part.sum() for part in model.bits([document.tokens for document in documents])]
+    expected = sum(needed) / sum(len(document.tokens) for document in documents)
+    assert bits["baseline=Kneser-Ney 5-gram"]["value"] == pytest.approx(expected)
+    assert set(json.loads(bits["package=red"]["detail"])) >= {"xz -9", "zstd -19", "Kneser-Ney 5-gram"}
+
+
+def test_without_the_training_text_the_ngram_model_is_left_out(world: dict[str, Path]):
+    data = {name: path for name, path in world.items() if not name.startswith("train")}
+    rows = bits_per_byte.evaluate(world["model"], data, {"max_mb": 1.0, "ngram_mb": 1.0}, threads=1).to_pylist()
+    assert [row["slice"] for row in rows if "Kneser" in row["slice"]] == []
 
 
 def test_a_smaller_dictionary_changes_nothing_for_xz():

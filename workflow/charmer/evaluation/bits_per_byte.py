@@ -2,14 +2,15 @@
 
 Notable here:
 - The unit is the text's: summed negative log2-likelihood over its UTF-8 bytes, the same for characters, bytes and BPE.
-- `xz -9` and `zstd -19` are asked about the same files one by one, so that the number means something.
+- `xz -9`, `zstd -19` and a Kneser-Ney 5-gram over the same tokens are asked about the same files one by one, so that
+  the number means something.
 - A token's bits are counted once in each breakdown (by package, by kind, by place in the context), so the parts of a
   breakdown, weighted by their bytes, add up to the whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from charmer.common import files
 from charmer.common.progress import Progress
 from charmer.evaluation.support import heldout, kinds, subject
 from charmer.evaluation.support.compressors import COMPRESSORS
+from charmer.evaluation.support.ngrams import KneserNey
 from charmer.evaluation.support.statistics import bootstrap_ratio
 from charmer.evaluation.support.surprise import pieces
 from charmer.evaluation.support.table import Row, table
 from charmer.inference.score import bits_per_token, windows_of
+from charmer.tokens.tokenizer import Tokenizer
 
-NEEDS = ("test_tokens", "test_documents")
+NEEDS = ("test_tokens", "test_documents", "train_tokens", "train_documents")
+OPTIONAL = ("train_tokens", "train_documents")  # what the 5-gram is counted on; without them it is left out
 METRIC, UNIT = "bits_per_byte", "bits/byte"
 EXCERPT_BYTES = 1200
+ORDER = 5
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,11 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
 
     Args:
         model: the model's folder.
-        data: `test_tokens` and `test_documents`, the test split under the model's vocabulary.
-        settings: max_mb of text that is scored.
+        data: `test_tokens` and `test_documents`, the test split under the model's vocabulary; those of train too.
+        settings: max_mb of text that is scored; ngram_mb of training text on which the 5-gram is counted.
         threads: of the CPU.
 
-    The detail of a part holds its bytes and, for packages, what the compressors need for it. The detail of "excerpt"
+    The detail of a part holds its bytes and, for packages, what the baselines need for it. The detail of "excerpt"
     holds the beginning of a typical document as [text, bits] pairs.
 
     Raises:
@@ -82,23 +88,41 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         )
         for document, document_bits in zip(documents, bits, strict=True)
     ]
-    return table(METRIC, rows(scored, network.config.context_length))
+    baselines = {
+        name: np.array([8 * compress(document.text) for document in scored]) for name, compress in COMPRESSORS.items()
+    }
+    if set(OPTIONAL) <= set(data):
+        baselines[f"Kneser-Ney {ORDER}-gram"] = ngram_bits(tokens, data, tokenizer, settings["ngram_mb"] * 1e6)
+    return table(METRIC, rows(scored, network.config.context_length, baselines))
 
 
-def rows(scored: Sequence[Scored], context_length: int) -> Iterator[Row]:
-    """The table's rows for documents that are scored."""
+def ngram_bits(
+    documents: Sequence[np.ndarray], data: dict[str, Path], tokenizer: Tokenizer, max_bytes: float
+) -> np.ndarray:
+    """What an n-gram model, counted on the first `max_bytes` of the training text, needs for each document."""
+    flat = files.open_array(data["train_tokens"])
+    seen_text, size = [], 0
+    for row in files.read_table(data["train_documents"], ["start", "tokens", "bytes"]).to_pylist():
+        if size >= max_bytes:
+            break
+        seen_text.append(np.asarray(flat[row["start"] : row["start"] + row["tokens"]]))
+        size += row["bytes"]
+    choices = tokenizer.vocab_size - len(tokenizer.special) + 1  # all that a text can hold, and its end
+    model = KneserNey(seen_text, tokenizer.vocab_size, choices, tokenizer.eof, ORDER)
+    return np.array([bits.sum() for bits in model.bits(documents)])
+
+
+def rows(scored: Sequence[Scored], context_length: int, baselines: Mapping[str, np.ndarray]) -> Iterator[Row]:
+    """The table's rows for documents that are scored; `baselines` holds the bits of each document by name."""
     bits = np.array([document.bits.sum() for document in scored])
     size = np.array([len(document.text) for document in scored])
     packages = np.array([document.package for document in scored])
-    packed = {
-        name: np.array([8 * compress(document.text) for document in scored]) for name, compress in COMPRESSORS.items()
-    }
     yield _ratio("overall", bits, size)
-    for name, compressed in packed.items():
-        yield _ratio(f"baseline={name}", compressed, size)
+    for name, needed in baselines.items():
+        yield _ratio(f"baseline={name}", needed, size)
     for package in sorted(set(packages)):
         of = packages == package
-        beside = {name: float(compressed[of].sum() / size[of].sum()) for name, compressed in packed.items()}
+        beside = {name: float(needed[of].sum() / size[of].sum()) for name, needed in baselines.items()}
         yield _ratio(f"package={package}", bits[of], size[of], beside)
     yield from _by_kind(scored)
     yield from _by_position(scored, context_length)
