@@ -1,8 +1,9 @@
 """Cross-entropy straight from the last hidden state, never holding all logits.
 
-Notable here: logits, softmax, and both gradients are made for a few hundred positions at a time, while these are in
-the cache. For 8192 positions, width 256 and a vocabulary of 4096 on one core: 330 ms, against 618 ms for `F.linear`
-and `F.cross_entropy`, and 4 MB instead of 200.
+Notable here: logits and softmax are made for a few positions at a time, while they are in the cache; their gradient is
+kept in the type of the activations for a block of positions, so that the head's own gradient is one product a block.
+For 8192 positions, width 256 and a vocabulary of 4096 on one core: 310 ms, against 618 ms for `F.linear` and
+`F.cross_entropy`, and 16 MB instead of 200.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CHUNK = 256
-CHUNK_ELSEWHERE = 8192  # on a device with a thousand cores, that each want a part
+CHUNK = 128  # positions whose logits are in the cache at once
+BLOCK = 2048  # positions whose gradient by the logits is kept
+BLOCK_ELSEWHERE = 8192  # on a device with a thousand cores, that each want a part; there a chunk is a block
 SMALLEST = torch.finfo(torch.float32).tiny  # a share that underflows to zero counts as this
 
 
@@ -32,21 +34,25 @@ def cross_entropy(hidden: Tensor, head: Tensor, targets: Tensor, counted: Tensor
 class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
-        weights = head.to(hidden.dtype)
+        weights, count, on_cpu = head.to(hidden.dtype), len(hidden), hidden.device.type == "cpu"
         by_hidden, by_head = torch.empty_like(hidden), torch.zeros_like(head)
         total, everything = torch.zeros((), device=hidden.device), bool(counted.all())
-        chunk = CHUNK if hidden.device.type == "cpu" else CHUNK_ELSEWHERE
-        for part in (slice(start, start + chunk) for start in range(0, len(hidden), chunk)):
-            shares = torch.softmax(hidden[part] @ weights.t(), -1, dtype=torch.float32)
-            wanted = targets[part, None]
-            chosen = shares.gather(1, wanted)
-            total -= chosen.clamp_min(SMALLEST).log().masked_fill(~counted[part, None], 0.0).sum()
-            shares.scatter_add_(1, wanted, -torch.ones_like(chosen))
-            if not everything:
-                shares.mul_(counted[part, None])
-            gradient = shares.to(hidden.dtype)
-            torch.mm(gradient, weights, out=by_hidden[part])
-            by_head += gradient.t() @ hidden[part]
+        block = min(BLOCK if on_cpu else BLOCK_ELSEWHERE, count)
+        by_logits = torch.empty(block, len(head), dtype=hidden.dtype, device=hidden.device)
+        for begin in range(0, count, block):
+            end = min(begin + block, count)
+            for start in range(begin, end, CHUNK if on_cpu else block):
+                part = slice(start, min(start + CHUNK, end) if on_cpu else end)
+                shares = torch.softmax(hidden[part] @ weights.t(), -1, dtype=torch.float32)
+                wanted = targets[part, None]
+                chosen = shares.gather(1, wanted)
+                total -= chosen.clamp_min(SMALLEST).log().masked_fill(~counted[part, None], 0.0).sum()
+                shares.scatter_add_(1, wanted, -torch.ones_like(chosen))
+                if not everything:
+                    shares.mul_(counted[part, None])
+                gradient = by_logits[start - begin : part.stop - begin].copy_(shares)
+                torch.mm(gradient, weights, out=by_hidden[part])
+            by_head += by_logits[: end - begin].t() @ hidden[begin:end]
         ctx.save_for_backward(by_hidden, by_head)
         return total
 
