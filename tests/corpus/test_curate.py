@@ -62,7 +62,7 @@ def test_every_file_is_accounted_for(tmp_path: Path) -> None:
         "empty": 1,
     }
     assert counts["refused"] == {"files": 1, "bytes": 3_000_000_000}
-    assert counts["refused_for"] == {"too large": 1}
+    assert counts["refused_for"] == {"too large": {"files": 1, "bytes": 3_000_000_000}}
     ledger = read_table(tmp_path / "out/ledger.parquet")
     assert Counter(ledger.column("path").to_pylist()) == Counter([one["path"] for one in rows] + ["x/big.py"])
     assert sum(kept.values()) + 5 + 1 == len(ledger)
@@ -185,6 +185,9 @@ def test_a_near_duplicate_of_a_held_out_file_leaves_train(tmp_path: Path) -> Non
         assert (copy["matched_package"], copy["matched_path"]) == (one["package"], one["path"])
         assert 0.9 < copy["similarity"] < 1.0
     assert read_json(tmp_path / "out/counts.json")["out"]["near duplicate"]["files"] == len(rows)
+    bins = read_json(tmp_path / "out/card.json")["near_duplicates"]
+    assert sum(one["files"] for one in bins) == len(rows)
+    assert bins[0]["from"] >= 0.9 and bins[0]["files"] > 0 and bins[-1]["to"] == 1.0
 
 
 def test_contaminated_files_leave_train_and_what_they_displaced_returns(tmp_path: Path) -> None:
@@ -244,6 +247,9 @@ def test_the_card_adds_up(tmp_path: Path) -> None:
     for by in card["bytes"].values():
         assert sum(part["files"] for part in by.values()) == files
         assert sum(part["bytes"] for part in by.values()) == size
+    encodings = [(one["encoding"], one["files"], one["replaced"]) for one in card["encodings"]]
+    assert encodings == [("utf-8", files - 10, 0), ("latin-1", 10, 0)]  # of each pair the copy stayed
+    assert card["near_duplicates"] == []
     assert card["cluster_sizes"] == {"1": files - 10, "2": 10}
     for bins in card["line_lengths"].values():
         assert sum(one["files"] for one in bins) == files

@@ -40,6 +40,7 @@ def write_inputs(root: Path) -> dict[str, Path]:
         "in": {"files": 12, "bytes": 12_000},
         "kept": {name: {"files": 3, "bytes": 3000} for name in ("train", "val", "test")},
         "refused": {"files": 1, "bytes": 1000},
+        "refused_for": {"too large": {"files": 1, "bytes": 1000}},
         "out": {"near duplicate": {"files": 2, "bytes": 2000}},
     }
     write_json(corpus / "counts.json", counts)
@@ -47,7 +48,15 @@ def write_inputs(root: Path) -> dict[str, Path]:
         "licence": {"MIT": {"files": 9, "bytes": 9000}},
         "package": {f"p{n}": {"files": 1, "bytes": 500} for n in range(18)},
     }
-    write_json(corpus / "card.json", {"bytes": made_of})
+    card = {
+        "bytes": made_of,
+        "encodings": [{"encoding": HOSTILE, "encoding_from": "declared", "files": 9, "bytes": 9000, "replaced": 3}],
+        "line_lengths": {
+            kind: [{"up_to": 40, "files": 8}, {"up_to": None, "files": 1}] for kind in ("longest", "mean")
+        },
+        "near_duplicates": [{"from": 0.98, "to": 1.0, "files": 2}],
+    }
+    write_json(corpus / "card.json", card)
     package = {"package": HOSTILE, "version": None, "licence": None, "licence_from": None, "files": 3, "bytes": 3000}
     write_table(corpus / "packages.parquet", pa.Table.from_pylist([{**package, "split": "test"}]))
     statistics = {"kind": "byte", "pre_tokenizer": None, "entries": 264, "bytes_per_token": 1.0}

@@ -78,7 +78,8 @@ def test_hostile_names_and_code_are_shown_and_not_obeyed(read: Reader, report: S
 def test_every_plot_is_a_specification_and_an_svg(read: Reader, report: SimpleNamespace):
     drawn = {attributes["data-plot"] for _, attributes in read.tags if "data-plot" in attributes}
     assert drawn == {
-        "corpus", "corpus_licences", "corpus_packages",
+        "corpus", "corpus_licences", "corpus_packages", "corpus_encodings", "corpus_longest_line", "corpus_mean_line",
+        "corpus_duplicates",
         "held_out", "loss", "learning_rate", "gradient_norm", "tokens_per_second",
         "compressors", "packages", "kinds", "shares", "positions", "parses",
     }  # fmt: skip
@@ -174,4 +175,4 @@ def test_a_browser_draws_every_plot(report: SimpleNamespace, tmp_path: Path):
     url = (report.run / "report" / "index.html").as_uri()
     done = subprocess.run([BROWSER, *flags.split(), url], capture_output=True, text=True, timeout=180, check=True)
     assert "Content Security Policy" not in done.stderr
-    assert 'data-drawn="14"' in done.stdout
+    assert 'data-drawn="18"' in done.stdout

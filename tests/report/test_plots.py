@@ -84,6 +84,38 @@ def test_what_is_small_is_summed_up():
     assert shown["19 others"] == sum(100 - number for number in range(plots.LARGEST, 30))
 
 
+CARD = {
+    "encodings": [
+        {"encoding": "utf-8", "encoding_from": "utf-8", "files": 90, "bytes": 900, "replaced": 0},
+        {"encoding": "cp1252", "encoding_from": "detected", "files": 2, "bytes": 20, "replaced": 5},
+    ],
+    "line_lengths": {
+        "longest": [{"up_to": edge, "files": files} for edge, files in ((40, 0), (80, 7), (100, 0), (None, 2))],
+    },
+    "near_duplicates": [{"from": 0.96, "to": 0.98, "files": 3}, {"from": 0.98, "to": 1.0, "files": 0}],
+}
+COUNTS = {
+    "kept": {"train": {"files": 90, "bytes": 900}, "val": {"files": 2, "bytes": 20}, "test": {"files": 0, "bytes": 0}},
+    "refused": {"files": 3, "bytes": 0},
+    "refused_for": {"empty": {"files": 3, "bytes": 0}},
+    "out": {"licence": {"files": 4, "bytes": 40}, "exact duplicate": {"files": 6, "bytes": 60}},
+}
+
+
+def test_the_corpus_is_drawn_as_it_was_counted():
+    drawn = {plot.name: plot for plot in plots.corpus(COUNTS, CARD)}
+    shown = {name: {point["label"]: point["files"] for point in values(plot)} for name, plot in drawn.items()}
+    assert shown == {
+        "corpus": {
+            "kept: train": 90, "kept: val": 2, "exact duplicate": 6, "licence": 4, "refused: empty": 3,
+        },
+        "corpus_encodings": {"utf-8, not declared": 90, "cp1252, detected": 2},
+        "corpus_longest_line": {"40 to 80": 7, "80 to 100": 0, "above 100": 2},  # an empty bin between others stays
+        "corpus_duplicates": {"0.96 to 0.98": 3, "0.98 to 1.00": 0, "the same text": 6},
+    }  # fmt: skip
+    assert "5 characters that it did not fit were replaced" in drawn["corpus_encodings"].caption
+
+
 def test_every_plot_describes_itself_for_those_who_do_not_see_it():
     for plot in plots.training(steps(20), [{"tokens": 1, "bits_per_byte": 3.0}, {"tokens": 2, "bits_per_byte": 2.0}]):
         assert plot.specification["description"].startswith(plot.title)

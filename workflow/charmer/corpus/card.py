@@ -11,6 +11,7 @@ from charmer.corpus.fates import Fates
 
 LONGEST_LINES = [40, 60, 80, 100, 120, 160, 240, 400, 1000]
 MEAN_LINES = [10, 20, 25, 30, 35, 40, 50, 60, 80, 100]
+STEPS = 50  # bins of similarity between 0 and 1
 
 
 def card(files: pa.Table, fates: Fates, counts: dict[str, Any]) -> dict[str, Any]:
@@ -21,9 +22,11 @@ def card(files: pa.Table, fates: Fates, counts: dict[str, Any]) -> dict[str, Any
         counts: what counts.json says.
 
     Returns:
-        `counts`; `bytes`, the files and bytes of kept files by source, package, licence, encoding and split;
-        `line_lengths`, histograms of kept files by their longest and their mean line (the last bin is open); and
-        `cluster_sizes`, how many kept files stand for 1, 2, 3, … files.
+        `counts`; `bytes`, the files and bytes of kept files by source, package, licence and split; `encodings`, the
+        same by encoding and how it was found, with the characters that no encoding fitted; `line_lengths`, histograms
+        of kept files by their longest and their mean line (the last bin is open); `near_duplicates`, a histogram of
+        the removed ones by their similarity to the file kept in their place; and `cluster_sizes`, how many kept files
+        stand for 1, 2, 3, … files.
     """
     table = files.append_column("split", pa.array(fates.fate, type=pa.string()))
     kept = table.filter(pa.array(fates.used()))
@@ -31,11 +34,13 @@ def card(files: pa.Table, fates: Fates, counts: dict[str, Any]) -> dict[str, Any
     sizes = np.bincount(1 + np.bincount(by[by >= 0], minlength=len(by))[fates.used()])
     return {
         "counts": counts,
-        "bytes": {name: _bytes_by(kept, name) for name in ("source", "package", "licence", "encoding", "split")},
+        "bytes": {name: _bytes_by(kept, name) for name in ("source", "package", "licence", "split")},
+        "encodings": _encodings(kept),
         "line_lengths": {
             "longest": _histogram(kept.column("longest_line"), LONGEST_LINES),
             "mean": _histogram(kept.column("mean_line"), MEAN_LINES),
         },
+        "near_duplicates": _similarities(fates.matches.similarity[fates.fate == "near duplicate"]),
         "cluster_sizes": {str(size): int(many) for size, many in enumerate(sizes) if many},
     }
 
@@ -49,6 +54,24 @@ def _bytes_by(files: pa.Table, name: str) -> dict[str, dict[str, int]]:
         "unknown" if row[name] is None else row[name]: {"files": row["bytes_count"], "bytes": row["bytes_sum"]}
         for row in rows
     }
+
+
+def _encodings(files: pa.Table) -> list[dict[str, Any]]:
+    """Files, bytes and replaced characters by encoding and how it was found, the most frequent first."""
+    by = ["encoding", "encoding_from"]
+    sums = files.group_by(by).aggregate([("bytes", "count"), ("bytes", "sum"), ("replaced", "sum")])
+    rows = sums.rename_columns({"bytes_count": "files", "bytes_sum": "bytes", "replaced_sum": "replaced"}).to_pylist()
+    return sorted(rows, key=lambda row: (-row["files"], row["encoding"], row["encoding_from"]))
+
+
+def _similarities(values: np.ndarray) -> list[dict[str, float]]:
+    """Counts of Jaccard indices in bins of equal width from the lowest value's to 1, which belongs to the last."""
+    places = np.minimum(np.floor(values * STEPS + 1e-9).astype(np.int64), STEPS - 1)
+    counts = np.bincount(places, minlength=STEPS)
+    return [
+        {"from": place / STEPS, "to": (place + 1) / STEPS, "files": int(counts[place])}
+        for place in range(int(places.min(initial=STEPS)), STEPS)
+    ]
 
 
 def _histogram(values: pa.ChunkedArray, edges: list[int]) -> list[dict[str, int | None]]:

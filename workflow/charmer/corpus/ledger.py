@@ -104,10 +104,15 @@ def counts(table: pa.Table) -> dict[str, Any]:
     return {"in": total, "kept": kept, "refused": refused, "out": by_fate}
 
 
-def refused_for(table: pa.Table) -> dict[str, int]:
-    """How many files were refused for each reason of `charmer.corpus.refusal`."""
-    details = table.filter(pc.equal(table.column("fate"), "refused")).column("detail").to_pylist()
-    return dict(sorted(Counter(detail.partition(":")[0] for detail in details).items()))
+def refused_for(table: pa.Table) -> dict[str, dict[str, int]]:
+    """Files and bytes (where these are known) that were refused for each reason of `charmer.corpus.refusal`."""
+    refused = table.filter(pc.equal(table.column("fate"), "refused")).select(["detail", "bytes"]).to_pylist()
+    found: dict[str, dict[str, int]] = {}
+    for row in refused:
+        part = found.setdefault(row["detail"].partition(":")[0], {"files": 0, "bytes": 0})
+        part["files"] += 1
+        part["bytes"] += row["bytes"] or 0
+    return dict(sorted(found.items()))
 
 
 def secrets(files: Files, fates: Fates) -> dict[str, dict[str, int]]:

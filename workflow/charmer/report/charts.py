@@ -162,20 +162,25 @@ def intervals(
 
 
 def bars(name: str, title: str, caption: str, parts: list[tuple[str, dict[str, int], bool]], unit: str) -> list[Plot]:
-    """Bars of files or bytes with their numbers beside them; those that are not marked as ours are gray."""
+    """Bars of files or bytes with their numbers beside them; those that are not marked as ours are gray.
+
+    Args:
+        parts: label, its `files` and maybe `bytes`, and whether it is ours; from the first to the last that has any.
+    """
     write = numbers.size if unit == "bytes" else "{:,}".format
-    data: Rows = [
-        {"label": label, "files": part["files"], "bytes": part["bytes"], "ours": ours, "text": write(part[unit])}
-        for label, part, ours in parts
-        if part[unit]
-    ]
-    if not data:
+    there = [place for place, (_, part, _) in enumerate(parts) if part[unit]]
+    if not there:
         return []
+    data: Rows = [
+        {"label": label, "ours": ours, "text": write(part[unit])} | part
+        for label, part, ours in parts[there[0] : there[-1] + 1]
+    ]
     y = alt.Y("label:N", sort=[point["label"] for point in data], title=None, axis=LABELS)
-    scale = alt.Scale(domain=[0, max(point[unit] for point in data) * 1.25], nice=False)
+    room = 1.4 if unit == "bytes" else 1.25  # for the number beside the longest bar, on a telephone too
+    scale = alt.Scale(domain=[0, max(point[unit] for point in data) * room], nice=False)
     x = alt.X(f"{unit}:Q", title=unit, axis=THOUSANDS, scale=scale)
     tips = [alt.Tooltip("label:N", title="of")]
-    tips += [alt.Tooltip(f"{key}:Q", title=key, format=",") for key in ("files", "bytes")]
+    tips += [alt.Tooltip(f"{key}:Q", title=key, format=",") for key in ("files", "bytes") if key in data[0]]
     layers = [
         alt.Chart(alt.InlineData(values=[point for point in data if point["ours"] is ours]))
         .mark_bar(style=style, height=14, opacity=0.85)

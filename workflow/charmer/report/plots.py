@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import altair as alt
@@ -22,6 +23,7 @@ from charmer.report.charts import (
 from charmer.report.inputs import Rows, members, pick
 
 LARGEST = 11  # bars that stand for one package each; one more stands for the rest
+FOUND_BY = {"bom": "byte order mark", "declared": "declared", "utf-8": "not declared", "detected": "detected"}
 SMALL = ("repetition", "memorisation")  # metrics whose shares are small: their scales do not end at one
 STRETCH = "Mean of each stretch of steps, and range."
 CAPTIONS = {
@@ -174,15 +176,27 @@ def title_of(metric: str) -> str:
 
 
 def corpus(counts: dict[str, Any], card: dict[str, Any]) -> list[Plot]:
-    """Where every file that came in went; what the kept ones are made of, by licence and by package."""
+    """Where every file that came in went; what the kept ones are made of, and which copies left."""
     plots = []
-    fates = [(f"kept: {split}", part, True) for split, part in counts.get("kept", {}).items()]
-    fates += [("refused", counts["refused"], False)] if "refused" in counts else []
-    out = sorted(counts.get("out", {}).items(), key=lambda item: -item[1]["files"])
-    fates += [(reason, part, False) for reason, part in out]
+    fates = [(f"kept: {split}", part, True) for split, part in counts.get("kept", {}).items() if part["files"]]
+    left = [(f"refused: {reason}", part) for reason, part in counts.get("refused_for", {}).items()]
+    left += list(counts.get("out", {}).items())
+    fates += [(reason, part, False) for reason, part in sorted(left, key=lambda item: -item[1]["files"])]
     caption = "Every file that was found, counted once: what stayed, and why the rest left."
     plots += bars("corpus", "Where the files went", caption, fates, "files")
-    made_of = card.get("bytes", {})
+    plots += _made_of(card.get("bytes", {}))
+    plots += _encodings(card.get("encodings", []))
+    lengths = card.get("line_lengths", {})
+    for kind, title in (("longest", "By length of the longest line"), ("mean", "By mean length of lines")):
+        caption = "Files that stayed, by characters."
+        plots += bars(f"corpus_{kind}_line", title, caption, _ranges(lengths.get(kind, [])), "files")
+    plots += _duplicates(counts.get("out", {}), card.get("near_duplicates", []))
+    return plots
+
+
+def _made_of(made_of: dict[str, dict[str, dict[str, int]]]) -> list[Plot]:
+    """Bytes of what stayed by licence and by package."""
+    plots = []
     for name, title in (("licence", "By licence"), ("package", "By package")):
         parts = [(label, part, True) for label, part in made_of.get(name, {}).items()]
         rest = parts[LARGEST:]
@@ -191,3 +205,31 @@ def corpus(counts: dict[str, Any], card: dict[str, Any]) -> list[Plot]:
             parts = [*parts[:LARGEST], (f"{len(rest)} others", sums, False)]
         plots += bars(f"corpus_{name}s", title, "Bytes of what stayed, the largest first.", parts, "bytes")
     return plots
+
+
+def _encodings(rows: Rows) -> list[Plot]:
+    """Files by encoding and how it was found; and what no encoding fitted."""
+    parts = [
+        (f"{row['encoding']}, {FOUND_BY.get(row['encoding_from'], row['encoding_from'])}", row, True) for row in rows
+    ]
+    files = [(label, {"files": row["files"], "bytes": row["bytes"]}, ours) for label, row, ours in parts]
+    lost = sum(row["replaced"] for row in rows)
+    caption = "Files that stayed, and what told their encoding. "
+    caption += f"{lost:,} characters that it did not fit were replaced." if lost else "No character was replaced."
+    return bars("corpus_encodings", "By encoding", caption, files, "files")
+
+
+def _duplicates(out: dict[str, dict[str, int]], bins: Rows) -> list[Plot]:
+    """Removed copies by how much they are like the file that stayed in their place."""
+    parts = [(f"{one['from']:.2f} to {one['to']:.2f}", {"files": one["files"]}, False) for one in bins]
+    if "exact duplicate" in out:
+        parts.append(("the same text", {"files": out["exact duplicate"]["files"]}, False))
+    caption = "Files that left, by the Jaccard index of their shingles and those of the file kept in their place."
+    return bars("corpus_duplicates", "Duplicates", caption, parts, "files")
+
+
+def _ranges(bins: Rows) -> list[tuple[str, dict[str, int], bool]]:
+    """Bins up to an edge each, the last one open, as bars: "0 to 10", "10 to 20", "above 20"."""
+    edges = [0, *(one["up_to"] for one in bins)]
+    labels = [f"above {low}" if high is None else f"{low} to {high}" for low, high in pairwise(edges)]
+    return [(label, {"files": one["files"]}, True) for label, one in zip(labels, bins, strict=True)]
