@@ -8,7 +8,7 @@ import pytest
 from charmer.common.failure import Failure
 from charmer.common.files import read_table, write_table
 from charmer.evaluation import memorisation
-from charmer.evaluation.support import runs
+from charmer.evaluation.support import free_text, runs
 from charmer.tokens.tokenizer import Tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +62,8 @@ def test_text_known_by_heart_is_extracted_and_its_run_is_found(world: dict[str, 
         begins = [next(i for i in range(len(flat)) if flat[i : i + 50] == prompt) for prompt in prompts]
         return [flat[begin + 50 : begin + 100] for begin in begins]
 
-    monkeypatch.setattr(memorisation, "generate", generate)
+    for module in (memorisation, free_text):
+        monkeypatch.setattr(module, "generate", generate)
     rows = {row["slice"]: row for row in memorisation.evaluate(world["model"], data_of(world), KNOBS, 1).to_pylist()}
     assert rows["extracted, training files"]["value"] == 1.0
     assert rows["longest run, generated"]["value"] == 30

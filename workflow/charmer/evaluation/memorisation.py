@@ -17,6 +17,7 @@ import pyarrow as pa
 from charmer.common import files
 from charmer.common.failure import Failure
 from charmer.evaluation.support import runs, subject
+from charmer.evaluation.support.free_text import from_nothing
 from charmer.evaluation.support.statistics import wilson
 from charmer.evaluation.support.table import Row, table
 from charmer.inference.generate import generate
@@ -49,19 +50,12 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         passages = _passages(data[f"{split}_documents"], flat, settings["passages"])
         found.append(_extracted(network, tokenizer, passages, f"extracted, {name}"))
     count, length = settings["texts"], settings["max_tokens"]
-    written = generate(
-        network,
-        tokenizer,
-        [[tokenizer.eof]] * count,
-        max_tokens=length,
-        temperature=settings["temperature"],
-        seed=settings["seed"],
-    )
     documents = files.read_table(data["test_documents"], ["start", "tokens"])
     unseen = [
         np.asarray(test[start : start + min(tokens, length)])
         for start, tokens in zip(*(documents[name].to_pylist()[:count] for name in ("start", "tokens")), strict=True)
     ]
+    written = from_nothing(network, tokenizer, settings)
     generated = [np.array(tokens, dtype=train.dtype) for tokens in written]
     for name, texts in (("generated", generated), ("unseen files", unseen)):
         run = runs.longest(texts, train)

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from charmer.evaluation.support import heldout, subject
+from charmer.evaluation.support.free_text import from_nothing
 from charmer.evaluation.support.statistics import bootstrap_ratio
 from charmer.evaluation.support.table import Row, table
-from charmer.inference.generate import generate
 
 NEEDS = ("test_tokens", "test_documents")
 ORDER = 4
@@ -41,15 +41,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     count, length = settings["texts"], settings["max_tokens"]
     everything = heldout.documents(data["test_tokens"], data["test_documents"], tokenizer, max_bytes=float("inf"))
     corpus = [tokenizer.decode(document.tokens[:length]) for document in everything[:count]]
-    outputs = generate(
-        network,
-        tokenizer,
-        [[tokenizer.eof]] * count,
-        max_tokens=length,
-        temperature=settings["temperature"],
-        seed=settings["seed"],
-    )
-    generated = [tokenizer.decode(output) for output in outputs]
+    generated = [tokenizer.decode(output) for output in from_nothing(network, tokenizer, settings)]
     return table("repetition", [_row("generated", generated), _row("corpus", corpus)])
 
 
