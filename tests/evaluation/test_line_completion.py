@@ -64,7 +64,7 @@ def test_edit_similarity_is_symmetric_and_a_share(first: str, second: str):
 def test_guesses_are_scored_up_to_the_end_of_the_line(world: dict[str, Path], monkeypatch: pytest.MonkeyPatch):
     rests = {}
 
-    def generate(network, tokenizer, prompts, max_tokens, stop):
+    def generate(network, tokenizer, prompts, max_tokens, stop, begins):
         assert tokenizer.encode("\n")[0] in stop and tokenizer.eof in stop
         texts = [tokenizer.decode(prompt) for prompt in prompts]
         return [tokenizer.encode(rests[text] + " \nmore").tolist() for text in texts]

@@ -11,12 +11,13 @@ Notable here:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from charmer.common.failure import Failure
+from charmer.inference.healing import beginnings
 from charmer.model.network import Cache, Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -61,6 +62,8 @@ def generate(
     seed: int = 0,
     stop: Sequence[int] | None = None,
     dtype: torch.dtype = torch.float32,
+    begins: Sequence[bytes] | None = None,
+    until: Callable[[int, list[int]], bool] | None = None,
 ) -> list[list[int]]:
     """Continue each prompt.
 
@@ -73,6 +76,10 @@ def generate(
         seed: of sampling; the same prompts and seed give the same tokens.
         stop: a token out of these ends a row and is not part of it; None: end of file alone.
         dtype: of the computation.
+        begins: for each prompt the bytes with which its continuation begins (see `healing`); only what follows them
+            is free, and may stop.
+        until: called after each token with the prompt's place in the list and its new tokens; true ends that row, and
+            the token stays.
 
     Returns:
         The new tokens of each prompt, in the order of `prompts`.
@@ -86,6 +93,7 @@ def generate(
     uniform = torch.rand(len(prompts), max(max_tokens, 1), generator=generator, dtype=torch.float64)
     texts = [list(prompt) or [tokenizer.eof] for prompt in prompts]
     starts = [len(text) for text in texts]
+    owed = list(begins) if begins is not None else [b""] * len(texts)
     active = list(range(len(texts))) if max_tokens > 0 else []
     batch: _Batch | None = None
     for step in range(max_tokens):
@@ -96,13 +104,19 @@ def generate(
             logits = batch.read()
         else:
             logits = batch.extend([texts[row][-1] for row in active])
+        if any(owed[row] for row in active):
+            logits = beginnings(tokenizer).restrict(logits, [owed[row] for row in active])
         drawn = uniform[active, step].to(logits.device)
         ended = []
         for place, token in enumerate(choose(logits, temperature, top_k, top_p, drawn).tolist()):
-            if token in stops:
+            row = active[place]
+            if token in stops and not owed[row]:
                 ended.append(place)
-            else:
-                texts[active[place]].append(token)
+                continue
+            texts[row].append(token)
+            owed[row] = owed[row][len(tokenizer.token_bytes(token)) :]
+            if until is not None and until(row, texts[row][starts[row] :]):
+                ended.append(place)
         if ended:
             kept = [place for place in range(len(active)) if place not in ended]
             active = [active[place] for place in kept]
