@@ -1,4 +1,4 @@
-"""What under `results/` no present configuration refers to any more: listed with its size, removed on request."""
+"""What under `results/` no present configuration or grid refers to any more: listed with its size, removed on request."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from pathlib import Path
 import psutil
 
 from charmer.common.failure import Failure
-from charmer.pipeline import alive
+from charmer.pipeline import alive, grid
+from charmer.pipeline.grid import Grid
 from charmer.pipeline.naming import RESULTS
 from charmer.pipeline.plan import Plan
 from charmer.pipeline.settings import merged, read, resolve
 
 STAGES = ("sources", "corpus", "vocab", "tokens", "windows", "models", "checkpoints", "metrics", "runs")
+COMPARISONS = RESULTS / "compare"
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,28 @@ def present_plans(config: Path) -> list[Plan]:
     return [Plan.of(resolve(merged(base, preset))) for preset in [{}, *presets]]
 
 
-def leftovers(plans: Iterable[Plan]) -> list[Leftover]:
-    """Folders of stages under `results/` that belong to none of `plans`, largest first."""
-    wanted = set().union(*(plan.folders() for plan in plans))
+def present_grids(config: Path) -> list[Grid]:
+    """The grids of `config`/grids.
+
+    Raises:
+        Failure: one of them is wrong, so that nobody can say what it refers to.
+    """
+    return [grid.load(file, config) for file in grid.files(config).values()]
+
+
+def leftovers(plans: Iterable[Plan], grids: Iterable[Grid] = ()) -> list[Leftover]:
+    """Folders under `results/` that belong to none of `plans` or `grids`, largest first.
+
+    A comparison belongs to its two runs: it is left over when one of them is.
+    """
+    grids = list(grids)
+    wanted = set().union(*(plan.folders() for plan in [*plans, *(plan for grid in grids for plan in grid.plans)]))
+    wanted |= {grid.folder for grid in grids}
+    runs = {folder.name for folder in wanted if folder.parent.name == "runs"}
+    wanted |= {COMPARISONS / f"{one}-{other}" for one in runs for other in runs} if COMPARISONS.is_dir() else set()
     found = [
         Leftover(folder, size_of(folder))
-        for stage in STAGES
+        for stage in (*STAGES, "grids", COMPARISONS.name)
         if (RESULTS / stage).is_dir()
         for folder in (RESULTS / stage).iterdir()
         if folder.is_dir() and folder not in wanted

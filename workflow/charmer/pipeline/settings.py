@@ -157,19 +157,22 @@ def _describe(error: ValidationError) -> str:
 
 
 def _unknown(knob: str) -> str:
-    """Name the nearest knob: one spelled alike, or one of the same last name elsewhere."""
-    names = list(knobs())
-    if knob in names:
-        section, _, last = knob.partition(".")
+    section, _, last = knob.partition(".")
+    if knob in knobs():
         return f"{knob}: knobs are nested, not dotted; write {section}: {{{last}: ...}}"
+    return f"{knob}: there is no such knob{hint(knob)}"
+
+
+def hint(knob: str) -> str:
+    """Name the nearest knob to one that does not exist: one spelled alike, or one of the same last name elsewhere."""
+    names = list(knobs())
     section, _, last = knob.rpartition(".")
     by_last = {name.rpartition(".")[2]: name for name in names}
     beside = {name.rpartition(".")[2]: name for name in names if name.rpartition(".")[0] == section}
     near = [name for name in names if name.rpartition(".")[2] == last]
     for candidates in (beside, by_last):
         near = near or [candidates[name] for name in difflib.get_close_matches(last, candidates, n=1, cutoff=0.7)]
-    hint = f"; did you mean {near[0]}?" if near else "; config/README.md lists every knob"
-    return f"{knob}: there is no such knob{hint}"
+    return f"; did you mean {near[0]}?" if near else "; config/README.md lists every knob"
 
 
 def _allowed(rule: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The index of all runs, made anew from what lies on disk.
+"""The index of all runs, grids and comparisons, made anew from what lies on disk.
 
 It trusts nothing that it finds: a run half written, of another version, or no run at all costs its own line only.
 """
@@ -25,7 +25,9 @@ COLUMNS = (
 
 
 def write(results: Path) -> None:
-    """Write `results/index.html` over all runs under `results/runs`, the newest first.
+    """Write `results/index.html` over all runs under `results/runs`, the newest first; over grids and comparisons too.
+
+    The runs of a grid stand behind those that were made one by one, folded away.
 
     Raises:
         Failure: the file cannot be written.
@@ -40,7 +42,22 @@ def write(results: Path) -> None:
         else:
             runs.append(entry)
     runs.sort(key=lambda run: (run["date"], run["name"]), reverse=True)
-    context = {"runs": runs, "incomplete": incomplete, "columns": COLUMNS}
+    grids = [grid for folder in sorted((results / "grids").glob("*/")) if (grid := _grid(folder)) is not None]
+    belonging = {run for grid in grids for run in grid["runs"]}
+    context = {
+        "tables": [
+            [run for run in runs if run["name"] not in belonging],
+            [run for run in runs if run["name"] in belonging],
+        ],
+        "grids": grids,
+        "comparisons": [
+            {"name": folder.name, "link": f"compare/{folder.name}/index.html"}
+            for folder in sorted((results / "compare").glob("*/"))
+            if (folder / "index.html").is_file()
+        ],
+        "incomplete": incomplete,
+        "columns": COLUMNS,
+    }
     files.write_text(results / "index.html", render("index.html", context))
 
 
@@ -64,6 +81,25 @@ def _entry(folder: Path) -> dict[str, Any] | None:
         "date": date if isinstance(date, str) else _modified(folder / "summary.json"),
         "cells": cells,
         "training": numbers.duration(seconds),
+    }
+
+
+def _grid(folder: Path) -> dict[str, Any] | None:
+    """A grid's line, or None for a folder that holds no page of one."""
+    summary = _mapping(folder / "summary.json")
+    runs, figure = summary.get("runs"), summary.get("bits_per_byte")
+    if not isinstance(runs, list) or not (folder / "index.html").is_file():
+        return None
+    figure = figure if isinstance(figure, dict) else {}
+    return {
+        "name": folder.name,
+        "link": f"grids/{folder.name}/index.html",
+        "title": str(summary.get("title", folder.name)),
+        "runs": [run for run in runs if isinstance(run, str)],
+        "complete": summary.get("complete"),
+        "chosen": summary.get("chosen"),
+        "text": _text(figure, "bits/byte"),
+        "interval": numbers.interval(_finite(figure, "low"), _finite(figure, "high"), "bits/byte"),
     }
 
 

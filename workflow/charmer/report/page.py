@@ -20,7 +20,7 @@ import jinja2
 import yaml
 
 from charmer.common import files
-from charmer.report import code, headline, numbers, plots, provenance, style
+from charmer.report import code, doctor, headline, numbers, plots, provenance, style
 from charmer.report.inputs import Inputs
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -51,6 +51,7 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
     training, curves, held_out = _training(found)
     shown = headline.figures(tables.get("bits_per_byte", []), tables.get("parses", []), training)
     samples = headline.samples(tables.get("samples", []))
+    verdicts = doctor.verdicts(tables.get("doctor", []))
     counts, card = found.document("counts", ["in", "kept"]), found.document("card", ["bytes"])
     groups = {
         "corpus": plots.corpus(counts, card),
@@ -65,11 +66,12 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
     scripts = {"vega": style.javascript(), "draw": (TEMPLATES / "draw.js").read_text(encoding="utf-8")}
     context = {
         "scripts": scripts,
-        "script_hashes": " ".join(_hash(script) for script in scripts.values()),
+        "script_hashes": " ".join(script_hash(script) for script in scripts.values()),
         "themes": {"light": style.theme(dark=False), "dark": style.theme(dark=True)},
         "run": run.name,
         "figures": shown,
         "samples": samples,
+        "verdicts": verdicts,
         "training": training,
         "counts": counts,
         "packages": found.table("packages", PACKAGE_COLUMNS),
@@ -82,7 +84,7 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
         "configuration": configuration(run.name, settings),
         "gaps": found.gaps,
     }
-    files.write_json(run / "summary.json", headline.summary(run, found, training, shown, samples))
+    files.write_json(run / "summary.json", headline.summary(run, found, training, shown, samples, verdicts))
     files.write_text(run / "report" / "index.html", render("page.html", context))
 
 
@@ -133,6 +135,6 @@ def render(template: str, context: Mapping[str, Any]) -> str:
     return environment.get_template(template).render(context)
 
 
-def _hash(script: str) -> str:
+def script_hash(script: str) -> str:
     """The source expression by which a content security policy allows exactly this script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

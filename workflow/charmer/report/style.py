@@ -17,6 +17,10 @@ SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberat
 LIGHT = {"ink": "#1f2328", "soft": "#59636e", "rule": "#d8dee4", "grid": "#eceff2", "accent": "#0b62b8"}
 DARK = {"ink": "#e6e8eb", "soft": "#9aa4af", "rule": "#3a424b", "grid": "#262c33", "accent": "#6cb0f5"}
 
+# Of several lines: colors told apart by the color-blind (after Okabe and Ito 2008), and ramps away from the background.
+CATEGORIES = ["#2a78c2", "#d9822b", "#1f9d76", "#b5509c", "#8f8f1f", "#c4473a", "#6a6fd0", "#7d8790"]
+RAMP_LIGHT, RAMP_DARK = ["#9cc7f0", "#2a78c2", "#0a2f5c"], ["#35618f", "#6cb0f5", "#e0f0ff"]
+
 
 def theme(dark: bool) -> dict[str, Any]:
     """The Vega-Lite configuration of one color scheme."""
@@ -40,6 +44,14 @@ def theme(dark: bool) -> dict[str, Any]:
         "axisX": {"tickCount": 5},
         "axisY": {"domain": False, "ticks": False, "tickCount": 5, "labelPadding": 6},
         "axisYDiscrete": {"labelColor": color["ink"], "grid": False, "labelLimit": 170},
+        "legend": {
+            "labelColor": color["ink"],
+            "titleColor": color["soft"],
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+        },
+        "range": {"category": CATEGORIES, "ordinal": {"scheme": RAMP_DARK if dark else RAMP_LIGHT}},
         "style": {
             "model": {"color": color["accent"]},
             "model-line": {"color": color["accent"], "strokeWidth": 1.75},

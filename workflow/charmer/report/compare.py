@@ -1,0 +1,311 @@
+"""What changed between two runs: knobs, data, metrics with their intervals, loss curves and samples side by side.
+
+Notable here:
+- Everything is read from what the two runs left on disk; what is no longer there is a gap.
+- Two values count as told apart where their 95% intervals do not overlap. Both runs are measured on much the same
+  files, so values whose intervals overlap may still differ; the page says so.
+- The environment is part of the answer: versions, processor, and the digests of whatever both were made from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+
+from charmer.common import files
+from charmer.common.failure import Failure
+from charmer.common.nested import flattened
+from charmer.report import frame, grid_table, numbers
+from charmer.report.charts import THOUSANDS, Plot, responsive, stretches, zoom
+from charmer.report.grid_plots import title_of
+from charmer.report.inputs import Rows
+
+ROLES = {  # file -> the folder under results/ that such files lie in, and what they are for people
+    "counts.json": ("corpus", "corpus, counts"),
+    "packages.parquet": ("corpus", "corpus, packages"),
+    "statistics.json": ("vocab", "vocabulary"),
+    "train.json": ("windows", "training windows"),
+    "model.safetensors": ("models", "weights"),
+}
+SAME, APART, OVERLAP = "same", "apart", "overlap"
+LISTED = 12  # differences that the text for the terminal lists
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One thing of both runs; None where a run has none."""
+
+    name: str
+    one: Any
+    other: Any
+
+
+@dataclass
+class Run:
+    """What one run left on disk."""
+
+    name: str
+    settings: dict[str, Any]
+    summary: dict[str, Any]
+    provenance: dict[str, Any]
+    results: Path
+    gaps: list[str]
+
+    @classmethod
+    def read(cls, results: Path, name: str) -> Run:
+        """Read a run.
+
+        Raises:
+            Failure: it has no settings or no summary.
+        """
+        folder, gaps = results / "runs" / name, []
+        try:
+            provenance = files.read_json(folder / "provenance.json")
+        except Failure as failure:
+            provenance, gaps = {}, [str(failure)]
+        settings, summary = files.read_json(folder / "settings.json"), files.read_json(folder / "summary.json")
+        return cls(name, settings, summary, provenance, results, gaps)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of what the run was made of, by role."""
+        found = {}
+        for path, digest in self.provenance.get("sha256", {}).items():
+            folder, _, name = path.partition("/")
+            if name in ROLES:
+                found[ROLES[name][1]] = digest
+            elif name == "table.parquet":
+                found[f"metric {folder.rpartition('-')[0]}"] = digest
+        return found
+
+    def path(self, name: str) -> Path | None:
+        """Where a file of the run lies: the folder is the one that its provenance names."""
+        for path in self.provenance.get("sha256", {}):
+            if path.endswith(f"/{name}"):
+                return self.results / ROLES[name][0] / path
+        return None
+
+    def metrics(self) -> dict[str, Rows]:
+        """The tables of its metrics."""
+        tables = {}
+        for path in self.provenance.get("sha256", {}):
+            folder, _, name = path.partition("/")
+            if name == "table.parquet":
+                rows = self._rows(self.results / "metrics" / path, ["slice", "value", "low", "high", "unit", "detail"])
+                tables[folder.rpartition("-")[0]] = rows
+        return tables
+
+    def table(self, name: str, columns: list[str]) -> Rows:
+        """A table of the run; empty, with a gap, where it cannot be read."""
+        path = self.path(name)
+        return self._rows(path, columns) if path else []
+
+    def curve(self, name: str, column: str) -> list[tuple[float, float | None]]:
+        """One column of the training's tables over the tokens seen."""
+        weights = self.path("model.safetensors")
+        rows = self._rows(weights.parent / name, ["tokens", column]) if weights else []
+        return [(row["tokens"], row[column]) for row in rows]
+
+    def document(self, name: str) -> dict[str, Any]:
+        path = self.path(name)
+        try:
+            return files.read_json(path) if path else {}
+        except Failure as failure:
+            self.gaps.append(str(failure))
+            return {}
+
+    def _rows(self, path: Path, columns: list[str]) -> Rows:
+        try:
+            return files.read_table(path, columns).to_pylist()
+        except Failure as failure:
+            self.gaps.append(str(failure))
+            return []
+
+
+def write(folder: Path, results: Path, one: str, other: str) -> None:
+    """Write `index.html`, `plots/*.svg` and `summary.txt`.
+
+    Args:
+        folder: the comparison's.
+        one, other: names of folders under `results`/runs.
+
+    Raises:
+        Failure: one of the runs has no settings or no summary, or the folder cannot be written.
+    """
+    runs = Run.read(results, one), Run.read(results, other)
+    knobs = differences(*(flattened(_named(run.settings)) for run in runs))
+    data = _data(*runs)
+    measured = metrics(*(run.metrics() for run in runs))
+    plots = _curves(*runs)
+    context = {
+        "title": f"{one} and {other}",
+        "one": one,
+        "other": other,
+        "knobs": knobs,
+        "data": data,
+        "packages": packages(*(run.table("packages.parquet", ["package", "version", "split"]) for run in runs)),
+        "environment": differences(*(_environment(run) for run in runs)),
+        "metrics": measured,
+        "costs": _costs(*runs),
+        "samples": samples(*(run.summary.get("samples", []) for run in runs)),
+        "plots": plots,
+        "gaps": list(dict.fromkeys([*runs[0].gaps, *runs[1].gaps])),
+        "APART": APART,
+    }
+    frame.write(folder / "index.html", "compare.html", context, plots)
+    files.write_text(folder / "summary.txt", _text(folder, context))
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[Pair]:
+    """What stands otherwise in two flat mappings, in their order; a value that one of them lacks is None."""
+    names = dict.fromkeys([*one, *other])
+    return [Pair(name, one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)]
+
+
+def _named(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with each source under its own name, so that one more source is one difference."""
+    return {**settings, "sources": {source["name"]: source for source in settings.get("sources", [])}}
+
+
+def _environment(run: Run) -> dict[str, Any]:
+    kept = ("host", "processor", "cores", "platform", "python")
+    return {key: run.provenance.get(key) for key in kept} | flattened(run.provenance.get("versions", {}))
+
+
+def _data(one: Run, other: Run) -> list[Pair]:
+    """Files and bytes of each split, and whether what both were made of is the same to the byte."""
+
+    def counted(run: Run) -> dict[str, str]:
+        counts = run.document("counts.json")
+        parts = {"found": counts.get("in"), **counts.get("kept", {})}
+        return {
+            f"files {split}": f"{part['files']:,}, {numbers.size(part['bytes'])}"
+            for split, part in parts.items()
+            if part
+        }
+
+    first, second = (counted(run) | {name: digest[:12] for name, digest in run.digests.items()} for run in (one, other))
+    return [Pair(name, first.get(name), second.get(name)) for name in dict.fromkeys([*first, *second])]
+
+
+def packages(one: Rows, other: Rows) -> list[Pair]:
+    """Packages that only one of two corpora has, or that differ in version or split."""
+    told = [{row["package"]: f"{row['version'] or ''} {row['split']}".strip() for row in rows} for rows in (one, other)]
+    return differences(*told)
+
+
+def metrics(one: Mapping[str, Rows], other: Mapping[str, Rows]) -> list[dict[str, Any]]:
+    """Each value of both runs with its interval, and whether the intervals keep them apart."""
+    found = []
+    for metric in dict.fromkeys([*one, *other]):
+        first, second = (grid_table.headlines(metric, table.get(metric, [])) for table in (one, other))
+        for column in dict.fromkeys([*first, *second]):
+            a, b = first.get(column), second.get(column)
+            unit = (a or b).unit  # type: ignore[union-attr]
+            texts = [
+                (numbers.number(v.value, unit), numbers.interval(v.low, v.high, unit)) if v else None for v in (a, b)
+            ]
+            change = b.value - a.value if a and b else None
+            found.append(
+                {"name": title_of(column), "unit": unit, "one": texts[0], "other": texts[1]}
+                | {"change": change, "verdict": verdict(a, b)}
+            )
+    return found
+
+
+def verdict(one: grid_table.Measured | None, other: grid_table.Measured | None) -> str:
+    """Whether the 95% intervals of two values keep them apart; empty where one of them has none."""
+    if one is None or other is None:
+        return ""
+    if one == other:
+        return SAME
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return ""
+    return APART if one.low > other.high or other.low > one.high else OVERLAP
+
+
+def _costs(one: Run, other: Run) -> list[Pair]:
+    """What training took."""
+    write_as = {
+        "parameters": numbers.scaled,
+        "tokens": numbers.scaled,
+        "steps": lambda value: f"{value:,}",
+        "seconds": numbers.duration,
+        "flops": lambda value: f"{value:.3g}",
+    }
+    return [
+        Pair(
+            name, *(text(run.summary["model"][name]) if name in run.summary["model"] else None for run in (one, other))
+        )
+        for name, text in write_as.items()
+    ]
+
+
+def samples(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> list[Pair]:
+    """What both runs wrote after the same prompts."""
+    completions = {sample["prompt"]: sample["completion"] for sample in other}
+    shared = [sample for sample in one if sample["prompt"] in completions]
+    return [Pair(sample["prompt"], sample["completion"], completions[sample["prompt"]]) for sample in shared]
+
+
+def _curves(one: Run, other: Run) -> list[Plot]:
+    plots = []
+    vocabularies = {json.dumps(run.settings.get("vocab"), sort_keys=True) for run in (one, other)}
+    wanted = [("held_out", "bits_per_byte", "Held-out bits per byte", "bits per byte")]
+    if len(vocabularies) == 1:  # a token of another vocabulary is another unit
+        wanted.append(("metrics", "loss", "Training loss", "nats per token"))
+    for file, column, title, axis in wanted:
+        points = [
+            {"x": point["x"], "y": point["mean"], "run": run.name}
+            for run in (one, other)
+            for point in stretches(run.curve(f"{file}.parquet", column))
+        ]
+        if points:
+            plots.append(_over(file, title, axis, points, [one.name, other.name]))
+    return plots
+
+
+def _over(name: str, title: str, axis: str, points: Rows, runs: list[str]) -> Plot:
+    x = alt.X("x:Q", title="tokens seen", axis=THOUSANDS, scale=alt.Scale(nice=False))
+    y = alt.Y("y:Q", title=axis, scale=alt.Scale(zero=False))
+    color = alt.Color("run:N", title=None, sort=runs, legend=alt.Legend(orient="top", columns=1, labelLimit=320))
+    tips = [
+        alt.Tooltip("run:N"),
+        alt.Tooltip("x:Q", title="tokens", format=","),
+        alt.Tooltip("y:Q", title=axis, format=".4f"),
+    ]
+    base = alt.Chart(alt.InlineData(values=points)).encode(x=x, y=y, color=color)
+    chart = alt.layer(base.mark_line(strokeWidth=1.75), base.mark_point(size=60, opacity=0).encode(tooltip=tips))
+    caption = "Over the tokens seen. The axis does not begin at zero."
+    return responsive(name, title, caption, chart.add_params(zoom("zoom")), height=260)
+
+
+def _text(folder: Path, context: Mapping[str, Any]) -> str:
+    """What a call says at its end."""
+    lines = [f"A  {context['one']}", f"B  {context['other']}", ""]
+    changed = [*context["knobs"], *context["environment"]]
+    lines += [f"  {pair.name}: {_short(pair.one)} -> {_short(pair.other)}" for pair in changed[:LISTED]]
+    if len(changed) > LISTED:
+        lines.append(f"  and {len(changed) - LISTED} more")
+    lines.append("")
+    words = {SAME: "the same", APART: "apart", OVERLAP: "intervals overlap"}
+    width = max((len(row["name"]) for row in context["metrics"]), default=0)
+    for row in context["metrics"]:
+        one, other = (_value(row[side]) for side in ("one", "other"))
+        lines.append(f"  {row['name']:<{width}}  {one:<24} {other:<24} {words.get(row['verdict'], '')}".rstrip())
+    return "\n".join([*lines, "", f"page    {folder}/index.html", ""]).replace(numbers.SPACE, " ")
+
+
+def _value(written: tuple[str, str] | None) -> str:
+    number, interval = written or ("-", "")
+    return f"{number} ({interval})" if interval else number
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
