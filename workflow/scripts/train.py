@@ -4,7 +4,7 @@ In:  windows, tokens and documents of train and val, and the tokenizer
 Out: weights, configuration and tokenizer in one folder, `metrics` (a row a step), `held_out`, `summary`
 
 Checkpoints lie in a folder of their own, since Snakemake deletes the outputs of a job that fails. They are gone on
-with only by a job of the same settings, code and data.
+with only by a job of the same settings, code and data. With several GPUs (`train.ranks`) this starts a process on each.
 """
 
 from pathlib import Path
@@ -14,11 +14,11 @@ from charmer.pipeline.job import job
 with job(snakemake):
     from charmer.common.files import sha256_of
     from charmer.pipeline.naming import RESULTS, digest
-    from charmer.training.train import train
+    from charmer.training.launch import launch
 
     data = {name: Path(path) for name, path in snakemake.input.items()}
     out = Path(snakemake.output.weights).parent
-    train(
+    launch(
         data=data,
         settings=snakemake.params.job["settings"],
         out=out,

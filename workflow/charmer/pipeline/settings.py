@@ -256,6 +256,11 @@ def _mismatches(settings: Settings) -> Iterator[str]:
             f"pack.context_length: {pack['context_length']}; allowed: a multiple, such as "
             f"{below or pack['context_length']}"
         )
+    elif isinstance(train["ranks"], int) and train["ranks"] > train["batch_tokens"] // pack["context_length"]:
+        yield (
+            f"train.ranks: {train['ranks']} cannot share the {train['batch_tokens'] // pack['context_length']} windows of "
+            "train.batch_tokens; allowed: at most one a window"
+        )
     if train["budget"].startswith("0 "):
         yield f"train.budget: {train['budget']!r} is nothing; allowed: an amount above 0"
     if train["schedule"] == "wsd" and train["warmup"] + train["decay"] > 1:

@@ -24,6 +24,7 @@ from charmer.training.hardware import choose_device, choose_dtype, matrix_peak
 from charmer.training.interrupts import Interrupts
 from charmer.training.loss import cross_entropy
 from charmer.training.optimizer import Optimizer
+from charmer.training.ranks import Ranks
 
 CONFIG = Path(__file__).parents[3] / "config" / "config.yaml"
 
@@ -54,7 +55,7 @@ def benchmark(threads: int, repeats: int, precision: str, vocab_size: int) -> No
         optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], knobs["embedding_rate"], threads)
         rows = knobs["batch_tokens"] // context
         micro_rows = max(1, min(-(-rows // threads), knobs["micro_batch_tokens"] // context))
-        engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows, pool, Interrupts())
+        engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows, pool, Interrupts(), Ranks())
         tokens = torch.randint(0, vocab_size, (rows, context + 1))
         segments = torch.zeros(rows, context, dtype=torch.int32)
         batch = Batch(tokens[:, :-1], tokens[:, 1:], torch.ones(rows, context, dtype=torch.bool), segments)

@@ -22,6 +22,7 @@ class Batches:
     Each epoch has an order of its own; a batch may begin in one and end in the next.
 
     Args:
+        share: which windows of each batch are read: this rank's, where several share a batch.
         rearranging: gives for an epoch what its windows are put through; None: they stay as they are.
     """
 
@@ -32,9 +33,10 @@ class Batches:
         seed: int,
         position: int = 0,
         rearranging: Callable[[int], Rearrange] | None = None,
+        share: slice = slice(None),
     ) -> None:
         self.windows, self.size, self.seed, self.position = windows, size, seed, position
-        self._rearranging = rearranging
+        self._rearranging, self._share = rearranging, share
         self._epoch, self._order = -1, np.zeros(0, np.int64)
         self._worker = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
         self._next: Future[Batch] = self._worker.submit(self._read, position)
@@ -51,7 +53,7 @@ class Batches:
         self._worker.shutdown(cancel_futures=True)
 
     def _read(self, position: int) -> Batch:
-        epochs, places = np.divmod(np.arange(position, position + self.size), len(self.windows))
+        epochs, places = np.divmod(np.arange(position, position + self.size)[self._share], len(self.windows))
         parts = [self._part(epoch, places[epochs == epoch]) for epoch in np.unique(epochs).tolist()]
         return Batch(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 

@@ -19,6 +19,7 @@ from charmer.tokens.windows import Batch
 from charmer.training.interrupts import Interrupts
 from charmer.training.loss import cross_entropy
 from charmer.training.optimizer import Optimizer
+from charmer.training.ranks import Ranks
 
 
 class Engine:
@@ -29,6 +30,7 @@ class Engine:
         clip: global gradient norm above which the gradients are scaled down to it.
         micro_rows: windows that are computed at once, by each thread.
         pool: the threads, from `side_by_side`.
+        ranks: that share each batch; what `measure` gets is this rank's share.
     """
 
     def __init__(
@@ -40,9 +42,10 @@ class Engine:
         micro_rows: int,
         pool: ThreadPoolExecutor,
         interrupts: Interrupts,
+        ranks: Ranks,
     ) -> None:
         self.model, self.optimizer, self.dtype, self.clip = model, optimizer, dtype, clip
-        self.micro_rows, self.pool, self.interrupts = micro_rows, pool, interrupts
+        self.micro_rows, self.pool, self.interrupts, self.ranks = micro_rows, pool, interrupts, ranks
         self.weights = list(model.parameters())
 
     def measure(self, batch: Batch) -> tuple[float, float]:
@@ -50,18 +53,18 @@ class Engine:
 
         Leaves the clipped gradient with the weights, which stay as they are.
         """
-        counted = max(int(batch.mask.sum()), 1)
         loss = 0.0
         for weight in self.weights:
             weight.grad = None
         for part, gradients in self.pool.map(self._gradients, self.parts(batch)):
-            loss += part / counted
+            loss += part
             for weight, gradient in zip(self.weights, gradients, strict=True):
                 weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
-        for weight in self.weights:
-            assert weight.grad is not None
-            weight.grad.div_(counted)
-        return loss, float(torch.nn.utils.clip_grad_norm_(self.weights, self.clip))
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        loss, counted = self.ranks.sum(gradients, loss, float(batch.mask.sum()))
+        for gradient in gradients:
+            gradient.div_(max(counted, 1.0))
+        return loss / max(counted, 1.0), float(torch.nn.utils.clip_grad_norm_(self.weights, self.clip))
 
     def update(self, learning_rate: float) -> None:
         """Move the weights by the gradient that `measure` left."""

@@ -80,13 +80,13 @@ def matrix_peak(device: torch.device, dtype: torch.dtype, pool: ThreadPoolExecut
 
 
 def check_memory(
-    config: ModelConfig, workers: int, micro_tokens: int, device: torch.device, dtype: torch.dtype
+    config: ModelConfig, workers: int, micro_tokens: int, device: torch.device, dtype: torch.dtype, ranks: int = 1
 ) -> None:
     """Refuse a run that the memory cannot hold.
 
     What a block keeps for the backward pass, in numbers a token: about 12 widths, 5 hidden sizes, and the shares of
     attention, a little more than half of heads times context. Weights count for themselves, their gradients (one set a
-    worker), two moments, and the best ones.
+    worker), two moments, and the best ones. On a processor all ranks take from the same memory.
 
     Raises:
         Failure: more is needed than is free.
@@ -94,7 +94,7 @@ def check_memory(
     kept = 12 * config.width + 5 * config.hidden + 0.6 * config.heads * config.context_length
     activations = workers * micro_tokens * kept * config.layers * dtype.itemsize
     weights = 4.0 * (5 + workers) * config.matrix_parameters()
-    needed, free = activations + weights, free_memory(device)
+    needed, free = activations + weights, free_memory(device) // (ranks if device.type == "cpu" else 1)
     if needed > free:
         raise Failure(
             f"train.micro_batch_tokens: training needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "

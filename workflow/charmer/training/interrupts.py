@@ -16,11 +16,15 @@ from typing import Any, Self
 
 
 class Interrupts:
-    """Context in which both signals raise KeyboardInterrupt, at once or at the end of a `hold` block."""
+    """Context in which both signals raise KeyboardInterrupt, at once or at the end of a `hold` block.
 
-    def __init__(self) -> None:
+    Args:
+        at_once: False: they only set `pending`. Processes that must all stop at the same step agree on it there.
+    """
+
+    def __init__(self, at_once: bool = True) -> None:
+        self.at_once, self.pending = at_once, False
         self._held = 0
-        self._pending = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -36,8 +40,8 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _arrived(self, number: int, frame: FrameType | None) -> None:
-        if self._held:
-            self._pending = True
+        if self._held or not self.at_once:
+            self.pending = True
         else:
             raise KeyboardInterrupt
 
@@ -49,6 +53,6 @@ class Interrupts:
             yield
         finally:
             self._held -= 1
-            if self._pending and not self._held:
-                self._pending = False
+            if self.at_once and self.pending and not self._held:
+                self.pending = False
                 raise KeyboardInterrupt

@@ -5,6 +5,7 @@ Notable here:
   killed run did after its last checkpoint is done again, with the same result.
 - The checkpoint also says whose it is; one that other settings, data or code left behind is not gone on with.
 - The best weights are those with the fewest bits per byte on the held-out text; they are what the run ends with.
+- Where several ranks train together, the first scores and writes, and all decide by its clock and its signals.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from charmer.training.budget import Budget, rate
 from charmer.training.data import Batches
 from charmer.training.engine import Engine
 from charmer.training.held_out import HeldOut
+from charmer.training.ranks import RankLost
 from charmer.training.record import Record
 
 logger = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ class Run:
     ) -> None:
         self.budget, self.knobs, self.engine, self.held_out = budget, knobs, engine, held_out
         self.folder, self.identity, self.peak = folder, identity, peak
-        self.model, self.interrupts = engine.model, engine.interrupts
+        self.model, self.interrupts, self.ranks = engine.model, engine.interrupts, engine.ranks
         self.step = self.tokens = self.skips = self.evaluated = self.worse = 0
         self.seconds = self.last_step_seconds = 0.0
         self.saved = (-1, -1)
@@ -64,11 +66,18 @@ class Run:
         self.record = Record()
 
     def resume(self) -> int:
-        """Take over the newest good checkpoint of this run, if there is one. Gives the number of steps taken."""
+        """Take over the newest good checkpoint of this run, if there is one. Gives the number of steps taken.
+
+        Raises:
+            Failure: ranks read different checkpoints.
+        """
         found = checkpoint.newest(self.folder, self.identity)
-        if found is None:
+        step = float(found.values["step"]) if found else -1.0
+        if self.ranks.agree(step) != (step,):
+            raise Failure(f"{self.folder}: ranks found different checkpoints in it; it must be one folder to all of them")
+        if found is None and self.ranks.first:
             checkpoint.clear(self.folder)
-        else:
+        if found is not None:
             values, tensors = found.values, found.tensors
             self.step, self.tokens, self.skips = values["step"], values["tokens"], values["skips"]
             self.seconds, self.last_step_seconds = values["seconds"], values["last_step_seconds"]
@@ -79,12 +88,13 @@ class Run:
             self.engine.optimizer.load(_under("optimizer/", tensors))
             torch.set_rng_state(tensors["random"])
             logger.info(f"going on from step {self.step}, as left in {self.folder}")
-        self.record.watch(self.folder / "tensorboard")
+        if self.ranks.first:
+            self.record.watch(self.folder / "tensorboard")
         return self.step
 
     def save(self) -> None:
         """Write a checkpoint of the last complete step, unless there is one."""
-        if self.saved == (self.step, self.evaluated):
+        if self.saved == (self.step, self.evaluated) or not self.ranks.first:
             return
         names = ("identity", "step", "tokens", "skips", "evaluated", "worse", "seconds", "last_step_seconds")
         values = {name: getattr(self, name) for name in names} | {"evaluations": self.record.evaluations}
@@ -104,13 +114,14 @@ class Run:
 
         Raises:
             KeyboardInterrupt: a signal came; the state is saved.
+            RankLost: another rank is gone; the state is saved.
             Failure: the run diverges, or the disk is full.
         """
         unit = {"second": "s"}.get(self.budget.unit, self.budget.unit)
         with Progress("train", total=self.budget.amount, unit=unit) as bar:
             try:
                 self._go(batches, bar)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, RankLost):
                 with self.interrupts.hold():
                     self.save()
                 logger.info(f"stopped at step {self.step}; the same command goes on from there")
@@ -122,8 +133,9 @@ class Run:
         spent_before = self.seconds
         self._show(bar, "")
         while True:
-            self._evaluate_if_due()
-            self.seconds = spent_before + time.monotonic() - begun
+            self._agree(spent_before + time.monotonic() - begun)
+            if self._evaluate_if_due():
+                continue  # that took time
             middle = self._progress(0.5)
             if middle >= 1.0 or 0 < self.knobs["patience"] <= self.worse:
                 return
@@ -148,6 +160,17 @@ class Run:
                 with self.interrupts.hold():
                     self.save()
                 saved = time.monotonic()
+
+    def _agree(self, seconds: float) -> None:
+        """Take the clock, and whether to stop, from the first rank.
+
+        Raises:
+            KeyboardInterrupt: a signal came to the first rank.
+        """
+        own = seconds, self.last_step_seconds, float(self.interrupts.pending)
+        self.seconds, self.last_step_seconds, stop = self.ranks.agree(*own)
+        if stop:
+            raise KeyboardInterrupt
 
     def _progress(self, steps: float) -> float:
         """Share of the budget that is spent after `steps` more steps."""
@@ -185,14 +208,15 @@ class Run:
                 f"finite in the last {SKIPS_ALLOWED} steps; lower it"
             )
 
-    def _evaluate_if_due(self) -> None:
-        """Score the held-out text each time another share of the budget is spent, and at its end."""
+    def _evaluate_if_due(self) -> bool:
+        """Score the held-out text each time another share of the budget is spent, and at its end; says if it did."""
         over = self._progress(0.5) >= 1.0
         due = self.budget.evaluations_due(self.knobs["evaluations"], self.step, self._progress(0), over)
         if due <= self.evaluated:
-            return
-        bits = self.held_out.bits_per_byte(self.model)
-        samples = self.held_out.samples(self.model)
+            return False
+        first = self.ranks.first
+        samples = self.held_out.samples(self.model) if first else []
+        (bits,) = self.ranks.agree(self.held_out.bits_per_byte(self.model) if first else 0.0)
         with self.interrupts.hold():
             self.evaluated = due
             self.worse = 0 if bits < self.record.best else self.worse + 1
@@ -202,6 +226,7 @@ class Run:
                 step=self.step, tokens=self.tokens, seconds=self.seconds, bits_per_byte=bits, samples=samples
             )
         logger.info(f"step {self.step}: held-out bits per byte {bits:.4f}")
+        return True
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}

@@ -1,10 +1,12 @@
 """Train a model: from windows to a model's folder.
 
-What a run is, and how it survives interruptions, is in `run`; what a step does, in `engine`.
+What a run is, and how it survives interruptions, is in `run`; what a step does, in `engine`; how several processes
+share one, in `ranks`, and what starts them, in `launch`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,7 @@ from charmer.training.hardware import check_memory, choose_device, choose_dtype,
 from charmer.training.held_out import HeldOut
 from charmer.training.interrupts import Interrupts
 from charmer.training.optimizer import Optimizer
+from charmer.training.ranks import Ranks, joined
 from charmer.training.run import Run
 
 logger = logging.getLogger(__name__)
@@ -56,11 +59,17 @@ def train(
     Raises:
         Failure: bad input, no such device, a full disk, a diverging run; the message names the file or the knob.
         KeyboardInterrupt: on SIGINT or SIGTERM, after a checkpoint was written.
+        RankLost: this is one of several ranks, and another one is gone.
     """
-    device = choose_device(settings["train"]["device"])
-    workers = threads if device.type == "cpu" else 1
-    with checkpoint.lock(checkpoints), Interrupts() as interrupts, side_by_side(workers) as pool:
-        _train(data, settings, out, checkpoints, device, workers, identity, interrupts, pool)
+    kind = choose_device(settings["train"]["device"])
+    workers = threads if kind.type == "cpu" else 1
+    with (
+        joined(kind) as (ranks, device),
+        checkpoint.lock(checkpoints) if ranks.first else contextlib.nullcontext(),
+        Interrupts(at_once=ranks.size == 1) as interrupts,
+        side_by_side(workers) as pool,
+    ):
+        _train(data, settings, out, checkpoints, device, workers, identity, interrupts, pool, ranks)
 
 
 def _train(
@@ -73,33 +82,40 @@ def _train(
     identity: str,
     interrupts: Interrupts,
     pool: ThreadPoolExecutor,
+    ranks: Ranks,
 ) -> None:
     knobs, context = settings["train"], settings["pack"]["context_length"]
     dtype = choose_dtype(knobs["precision"], device)
     if knobs["batch_tokens"] % context:
         raise Failure(f"train.batch_tokens: {knobs['batch_tokens']} is no multiple of pack.context_length {context}")
     rows = knobs["batch_tokens"] // context
-    micro_rows = max(1, min(-(-rows // workers), knobs["micro_batch_tokens"] // context))
+    if rows < ranks.size:
+        raise Failure(f"train.ranks: {ranks.size} ranks cannot share a batch of {rows} windows; raise train.batch_tokens")
+    own_rows = -(-rows // ranks.size)
+    micro_rows = max(1, min(-(-own_rows // workers), knobs["micro_batch_tokens"] // context))
 
     tokenizer = Tokenizer.load(data["tokenizer"])
     windows, _ = (_windows(data, split, context, tokenizer) for split in ("train", "val"))
     held_out = HeldOut(data["val_tokens"], data["val_documents"], tokenizer, knobs["held_out_mb"], dtype, workers)
     config = ModelConfig(vocab_size=tokenizer.vocab_size, context_length=context, **settings["model"])
     model = Transformer(config)
-    check_memory(config, min(workers, -(-rows // micro_rows)), micro_rows * context, device, dtype)
+    check_memory(config, min(workers, -(-own_rows // micro_rows)), micro_rows * context, device, dtype, ranks.size)
     model.initialise(knobs["seed"])
     model.to(device)
 
     optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], knobs["embedding_rate"], workers)
-    engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows, pool, interrupts)
-    peak = matrix_peak(device, dtype, pool, workers)
+    engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows, pool, interrupts, ranks)
+    peak = matrix_peak(device, dtype, pool, workers) * ranks.size
     run = Run(Budget.parse(knobs["budget"]), knobs, engine, held_out, checkpoints, identity, peak)
-    batches = Batches(windows, rows, knobs["seed"], run.resume() * rows, _rearranging(knobs, tokenizer))
+    done = run.resume() * rows
+    batches = Batches(windows, rows, knobs["seed"], done, _rearranging(knobs, tokenizer), ranks.share(rows))
     try:
         run.go(batches)
     finally:
         batches.close()
         run.record.close()
+    if not ranks.first:
+        return
 
     model.load_state_dict(run.best_weights)
     folder.save(out, model, data["tokenizer"])
@@ -113,6 +129,7 @@ def _train(
         "bits_per_byte": run.record.best,
         "budget": knobs["budget"],
         "threads": workers,
+        "ranks": ranks.size,
         "device": str(device),
         "precision": str(dtype).removeprefix("torch."),
         "matrix_peak": peak,

@@ -1,0 +1,143 @@
+"""Several processes that train one model: the same result as one, the same end for all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import charmer
+import numpy as np
+import psutil
+import pytest
+import torch
+from charmer.common.failure import Failure
+from charmer.common.files import read_json, read_table
+from charmer.training import checkpoint
+from charmer.training.launch import launch
+from charmer.training.ranks import Ranks, wanted_ranks
+
+processes = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+
+
+def rank(run, name: str, number: int, size: int, port: int, knobs: dict) -> None:
+    """One rank, as torchrun would start it."""
+    os.environ |= {"RANK": str(number), "LOCAL_RANK": str(number), "WORLD_SIZE": str(size), "MASTER_PORT": str(port)}
+    os.environ |= {"MASTER_ADDR": "localhost", "TORCHELASTIC_RUN_ID": "test"}
+    run(name, **knobs)
+
+
+def together(run, name: str, size: int = 2, **knobs) -> Path:
+    """Train in `size` processes."""
+    with socket.create_server(("localhost", 0)) as server:
+        port = server.getsockname()[1]
+    ranks = [processes.Process(target=rank, args=(run, name, number, size, port, knobs)) for number in range(size)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join(60)
+    assert [process.exitcode for process in ranks] == [0] * size
+    return run.folder / name
+
+
+@pytest.mark.parametrize("shares", [{"batch_tokens": 128}, {"batch_tokens": 96, "budget": "0.01 minutes"}])
+def test_two_ranks_train_as_one_does(run, shares):
+    """Ranks add up gradients in another order, in float32: losses agree to 1e-4 of themselves after 12 steps."""
+    both = together(run, "both", **shares)
+    alone = run("alone", **(shares | ({"budget": f"as {both}"} if "budget" in shares else {})))
+    one, two = (read_table(folder / "metrics.parquet").to_pydict() for folder in (alone, both))
+    assert two["step"] == one["step"] and two["tokens"] == one["tokens"]
+    np.testing.assert_allclose(two["loss"][:12], one["loss"][:12], rtol=1e-4)
+    np.testing.assert_allclose(two["gradient_norm"][:5], one["gradient_norm"][:5], rtol=1e-3)
+    assert read_json(both / "training.json")["ranks"] == 2
+    assert read_json(alone / "training.json")["ranks"] == 1
+
+
+def test_shares_are_the_whole_batch_without_overlap():
+    for size in (1, 2, 3, 5):
+        ranks = [Ranks() for _ in range(size)]
+        for number, one in enumerate(ranks):
+            one.number, one.size = number, size
+        assert [row for one in ranks for row in range(8)[one.share(8)]] == list(range(8))
+
+
+def start(run, **knobs) -> tuple[subprocess.Popen, dict]:
+    """Start a training in two ranks by way of the launcher, in a process of its own."""
+    settings = run.settings(ranks=2, **knobs)
+    call = {"data": {name: str(path) for name, path in run.data.items()}, "settings": settings}
+    call |= {"out": str(run.folder / "out"), "checkpoints": str(run.checkpoints), "threads": 2}
+    code = (
+        "import json, sys; from pathlib import Path; from charmer.training.launch import launch\n"
+        "call = json.loads(sys.argv[1]); paths = {k: Path(call[k]) for k in ('out', 'checkpoints')}\n"
+        "call['data'] = {k: Path(v) for k, v in call['data'].items()}\n"
+        "try:\n    launch(**(call | paths))\n"
+        "except BaseException as error:\n    print(f'{type(error).__name__}: {error}')\n"
+    )
+    env = os.environ | {"PYTHONPATH": str(Path(charmer.__file__).parents[1])}
+    process = subprocess.Popen([sys.executable, "-c", code, json.dumps(call)], stdout=subprocess.PIPE, text=True, env=env)
+    return process, settings
+
+
+def wait_for_a_checkpoint(run, process) -> None:
+    while process.poll() is None and not checkpoint.listing(run.checkpoints):
+        time.sleep(0.02)
+
+
+def ranks_of(process) -> dict[str, psutil.Process]:
+    """The ranks that a launcher started, by number."""
+    found = {}
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            found[child.environ().get("RANK", "")] = child
+    return found
+
+
+def test_a_killed_rank_ends_the_job_with_its_reason_and_the_next_call_goes_on(run):
+    process, _ = start(run, budget="100k steps")
+    wait_for_a_checkpoint(run, process)
+    ranks = ranks_of(process)
+    begun = time.monotonic()
+    ranks["1"].kill()
+    said = process.communicate(timeout=60)[0]
+    assert said.startswith("Failure: train.ranks: process 2 of 2 was ended by SIGKILL; if memory ran out, lower")
+    assert time.monotonic() - begun < 25  # alone on two cores: 1 s
+    assert not ranks["0"].is_running() and not (run.folder / "out").exists()
+    assert checkpoint.read(checkpoint.listing(run.checkpoints)[0]).values["step"] >= 1
+
+
+def test_a_signal_to_the_launcher_saves_and_ends_all_ranks(run):
+    process, _ = start(run, budget="100k steps", checkpoint_seconds=1)
+    wait_for_a_checkpoint(run, process)
+    ranks = ranks_of(process)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=60)[0].startswith("KeyboardInterrupt")
+    assert not any(one.is_running() for one in ranks.values())
+    assert checkpoint.listing(run.checkpoints)
+
+
+def test_a_failure_of_a_rank_is_the_launchers(run):
+    process, _ = start(run, batch_tokens=32)
+    said = process.communicate(timeout=60)[0]
+    assert said == "Failure: train.ranks: 2 ranks cannot share a batch of 1 windows; raise train.batch_tokens\n"
+
+
+def test_the_number_of_ranks_is_checked_against_the_device(run, monkeypatch):
+    assert wanted_ranks("auto", torch.device("cpu")) == 1 and wanted_ranks(3, torch.device("cpu")) == 3
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert wanted_ranks("auto", torch.device("cuda")) == 2 and wanted_ranks(1, torch.device("cuda")) == 1
+    with pytest.raises(Failure, match=r"train\.ranks: 4 processes need a GPU each, and PyTorch finds 2"):
+        wanted_ranks(4, torch.device("cuda"))
+
+
+def test_one_rank_needs_no_distributed_torch(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.distributed.elastic.multiprocessing", None)
+    monkeypatch.setattr(torch.distributed, "init_process_group", None)
+    launch(run.data, run.settings(ranks="auto", budget="1 step"), run.folder / "out", run.checkpoints, threads=1)
+    assert (run.folder / "out" / "model.safetensors").exists()
