@@ -109,6 +109,26 @@ def test_documents_are_in_the_order_of_their_digests_and_keep_their_columns(tmp_
         assert kept == by_path[kept["path"]]
 
 
+def test_packages_take_turns_in_train_and_own_code_comes_whole_in_the_first(tmp_path: Path) -> None:
+    counts = {"large": 30, "small": 3, "mine": 20}
+    rows = [
+        row(code(1000 * order + file), f"{name}/{file}.py", name, own=name == "mine")
+        for order, (name, count) in enumerate(counts.items())
+        for file in range(count)
+    ]
+    largest = max(one["bytes"] for one in rows)
+    knobs = settings(val_share=0, test_share=0, min_held_out_kb=0, turn_mb=5 * largest / 1e6)
+    curate(*scraped(tmp_path, rows), knobs, tmp_path / "out", threads=1)
+    train = split(tmp_path / "out", "train").to_pylist()
+
+    packages = [one["package"] for one in train]
+    first_turn = train[: len(packages) - packages[::-1].index("mine")]
+    kept = packages.count("mine") + packages.count("small")
+    assert [one["document"] for one in first_turn] == sorted(one["document"] for one in first_turn)
+    assert len(first_turn) == kept + 5  # and after it the large package alone
+    assert set(packages[len(first_turn) :]) == {"large"}
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_a_small_corpus_of_one_package_splits_by_file(tmp_path: Path, own: bool) -> None:
     rows = [row(code(number), f"f{number}.py", "mine", own=own) for number in range(24)]

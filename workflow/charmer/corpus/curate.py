@@ -5,8 +5,8 @@ Notable here:
   decided on at once; the second pass copies those that stay. No text is held but a row group a worker.
 - Each file has exactly one fate, tried in this order: refused, damaged, licence, a filter's reason, contaminated,
   exact duplicate, near duplicate, then train, val or test. `counts.json` adds up, or curation fails.
-- Output is in the order of the documents' digests, which is a random order that adding files does not disturb: any
-  prefix is a fair sample, so data sets of growing size nest.
+- Output is in the order of the documents' digests, which is a random order that adding files does not disturb, packages
+  taking turns in train: any prefix is a fair sample, so data sets of growing size nest.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def curate(sources: list[Path], refused: list[Path], settings: dict[str, Any], o
         files = Files.of(surveys)
         surveys = [one.emptied() for one in surveys]
         fates = decide(files, settings, work)
-        write_splits(files, fates, surveys, work, out, threads)
+        write_splits(files, fates, surveys, settings["turn_mb"], work, out, threads)
         _write_tables(files, fates, surveys, broken, refused, out)
 
 
