@@ -49,6 +49,8 @@ def test_the_older_format_keeps_its_cells_in_worksheets() -> None:
         ("{}", "KeyError"),
         ('{"cells": [1]}', "AttributeError"),
         ("[" * 100_000, "RecursionError"),
+        (notebook("x = '\ud800'"), "UnicodeEncodeError"),
+        (notebook("x", language_info={"name": "R\ud800"}), "UnicodeEncodeError"),
         (notebook("x", language_info={"name": "R"}), "its language is R"),
         (notebook("x", kernelspec={"language": "julia"}), "its language is julia"),
     ],

@@ -27,10 +27,11 @@ def code(text: str) -> str:
         kernel = metadata.get("language_info") or metadata.get("kernelspec") or {}
         language = kernel.get("name") if "language_info" in metadata else kernel.get("language")
         sources = [_source(cell) for cell in cells if cell.get("cell_type") == "code"]
+        "".join([*sources, str(language)]).encode()  # JSON can spell half of a surrogate pair, which no text can hold
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Unreadable("not a notebook", f"{type(error).__name__}: {error}") from None
     if language and "python" not in str(language).lower():
-        raise Unreadable("not a notebook", f"its language is {language}")
+        raise Unreadable("not a notebook", f"its language is {str(language)[:80]}")
     return "".join(f"{_commented(source)}\n\n" for source in sources if source.strip())[:-1]
 
 
