@@ -69,6 +69,25 @@ def test_a_job_that_dies_leaves_no_half_written_output(finished: Project, tmp_pa
     assert [path.name for path in fresh_models if path.suffix != ".log"] == []
 
 
+def test_what_reads_no_source_goes_on_while_one_is_away(finished: Project, tmp_path):
+    project = Project(tmp_path / "copy", finished.config)
+    shutil.copytree(finished.folder, project.folder, symlinks=True)
+    (project.folder / "one").rename(tmp_path / "moved")
+    (project.folder / "results/models/old").mkdir()
+
+    assert "results/models/old" in project.snakemake("leftovers").stdout
+    assert project.snakemake("--report", "report.html").returncode == 0
+    assert "corpus_packages" in (project.folder / "report.html").read_text(encoding="utf-8")
+    for arguments in ([], ["--dry-run"]):
+        result = project.snakemake(*arguments)
+        assert last_lines(result).endswith("error: source one: one does not exist; correct its path in the config")
+    assert result.returncode == 0 and project.snakemake().returncode != 0, "a dry run only tells"
+    assert list(project.folder.glob("results/sources/one-*/shards/*.parquet")), "what was scraped before stays"
+
+    (tmp_path / "moved").rename(project.folder / "one")
+    assert project.scheduled() == {}
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 3 MB, to run a project on."""

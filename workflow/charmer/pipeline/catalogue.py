@@ -2,31 +2,33 @@
 
 Rules are written over wildcards, one for each stage's folder name, and know no configuration. So one run and a grid
 of a hundred are the same rules over a larger catalogue, and what two runs have in common is one job.
+
+A source that is not there (moved, unmounted) is no error here: only a job that would read it is refused (see
+`closing`), and listing leftovers or showing a finished report needs none.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from charmer.common.failure import Failure
 from charmer.common.files import sha256_of
 from charmer.corpus.decontaminate import benchmark_files
 from charmer.corpus.sources import digest as source_digest
 from charmer.pipeline.fingerprint import fingerprint
 from charmer.pipeline.naming import ordered
 from charmer.pipeline.plan import Plan, Variant
+from charmer.pipeline.settings import Settings
 
+AWAY = "away"  # in a job's mapping: why what it would read is not there
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 class Catalogue:
-    """Every variant of every plan, by stage and name.
-
-    Raises:
-        Failure: a source or a benchmark is not there (a missing directory, a distribution that is not installed).
-    """
+    """Every variant of every plan, by stage and name."""
 
     def __init__(self, plans: Iterable[Plan]) -> None:
         self.plans = tuple(plans)
@@ -35,14 +37,8 @@ class Catalogue:
             for variant in plan.variants():
                 self._entries.setdefault(variant.stage, {}).setdefault(variant.name, (variant, plan))
         # What the globs of each source select on disk now. Not part of a name: it says whether a scrape is stale.
-        self._files = {
-            name: source_digest(variant.settings["source"], variant.settings["scrape"])
-            for name, (variant, _) in self._entries.get("sources", {}).items()
-        }
-        self._benchmarks = {
-            name: {path.name: sha256_of(path) for path in benchmark_files(variant.settings["curate"]["benchmarks"])}
-            for name, (variant, _) in self._entries.get("corpus", {}).items()
-        }
+        self._files = self._found("sources", "files", lambda at: source_digest(at["source"], at["scrape"]))
+        self._files |= self._found("corpus", "benchmarks", lambda at: _digests(at["curate"]["benchmarks"]))
 
     def names(self, stage: str) -> str:
         """A wildcard constraint: the names of the variants of `stage`."""
@@ -71,8 +67,18 @@ class Catalogue:
         mapping: dict[str, Any] = {"settings": settings, "code": fingerprint(SCRIPTS / script, *modules)}
         if modules:
             mapping["modules"] = list(modules)
-        if stage == "sources":
-            mapping["files"] = self._files[name]
-        if stage == "corpus":
-            mapping["benchmarks"] = self._benchmarks[name]
-        return ordered(mapping)
+        return ordered(mapping | self._files.get((stage, name), {}))
+
+    def _found(self, stage: str, key: str, look: Callable[[Settings], Any]) -> dict[tuple[str, str], Settings]:
+        """For each variant of a stage what its jobs read from outside of the DAG; under AWAY why it is not there."""
+        found = {}
+        for name, (variant, _) in self._entries.get(stage, {}).items():
+            try:
+                found[stage, name] = {key: look(variant.settings)}
+            except Failure as failure:
+                found[stage, name] = {AWAY: str(failure)}
+        return found
+
+
+def _digests(benchmarks: list[str]) -> dict[str, str]:
+    return {path.name: sha256_of(path) for path in benchmark_files(benchmarks)}

@@ -17,7 +17,7 @@ from typing import Any
 
 from charmer.common.failure import DISK_FULL, Failure
 from charmer.pipeline import alive
-from charmer.pipeline.catalogue import Catalogue
+from charmer.pipeline.catalogue import AWAY, Catalogue
 from charmer.pipeline.job import INTERRUPTED, REASONS, reasons
 from charmer.pipeline.naming import RESULTS
 
@@ -44,9 +44,12 @@ class Call:
         """Before the first job.
 
         Raises:
-            Failure: another living Snakemake is writing some of the same files.
+            Failure: what a job would read is not there, or another living Snakemake is writing some of the same files.
         """
         self.executed = True
+        self.words = [f"error: {reason}" for reason in self._away()]
+        if self.words:
+            raise Failure("what these jobs would read is not there")
         outputs = [str(file) for job in self.workflow.dag.needrun_jobs() for file in job.output]
         for holder in alive.claim(outputs):
             raise Failure(f"another Snakemake writes the same files: {holder}; wait for it, or stop it")
@@ -80,9 +83,19 @@ class Call:
             print("\n" + "\n".join(dict.fromkeys(self.words)), file=sys.stderr)
         elif self.others and not self.executed and not self.workflow.dryrun:
             print("\n" + "\n".join([*self.others, "wait for it, or stop it; its lock is not stale"]), file=sys.stderr)
+        elif self.workflow.dryrun and self._away():
+            print("\n" + "\n".join(f"error: {reason}" for reason in self._away()), file=sys.stderr)
         elif self._had_nothing_to_do():
             for run in self._runs(since=0.0):
                 self._summarise(run)
+
+    def _away(self) -> list[str]:
+        """Why jobs that this call would run cannot: their sources or benchmarks are not there."""
+        dag = getattr(self.workflow, "_dag", None)
+        # A dry run counts its jobs as finished.
+        jobs = [] if dag is None else dag.needrun_jobs(exclude_finished=False)
+        mappings = [job.params.get("job", {}) for job in jobs]
+        return list(dict.fromkeys(mapping[AWAY] for mapping in mappings if AWAY in mapping))
 
     def _had_nothing_to_do(self) -> bool:
         """Whether this call was asked for the whole run, in earnest, and found it there."""
