@@ -1,8 +1,9 @@
-"""How long the data half of the pipeline takes, and how much memory: a table, stage by stage.
+"""How long the data half of the pipeline takes, and how much memory: a table, stage by stage, beside its limits.
 
-    python tests/benchmarks/corpus.py OUT                 everything installed here, and the standard library
-    python tests/benchmarks/corpus.py OUT --copies 5      the same five times over, words changed so that no copy is
-                                                          a near duplicate: what grows with the corpus, and how
+    python tests/benchmarks/corpus.py OUT                  200 MB of what is installed here, some 13,000 files
+    python tests/benchmarks/corpus.py OUT --copies 1 5     also five times that, words changed so that no copy is a
+                                                           near duplicate: what grows with the corpus, and how
+    python tests/benchmarks/corpus.py OUT --mb 5           a small part: does the benchmark itself work?
 
 Each stage runs in a process of its own, as in the workflow. Seconds are wall clock; memory is the highest sum, over
 the stage's process and its children, of what belongs to each alone plus its share of what they share (PSS).
@@ -11,20 +12,33 @@ the stage's process and its children, of what belongs to each alone plus its sha
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import multiprocessing
 import re
-import shutil
-import sysconfig
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
 ROOT = Path(__file__).parents[2]
+LIMITS = {"scrape": 20, "curate": 90, "vocab": 20, "encode and pack": 25}  # seconds, for 200 MB on two cores
+LIMIT_MB = 200
+MEMORY = 2000  # MB, however large the corpus
+GROWTH = 6 / 5  # times the seconds for each time the corpus
+SPLITS = ("train", "val", "test")
+
+Source = dict[str, Any]
+Calls = list[tuple[str, dict[str, Any]]]
+
+
+class Figures(NamedTuple):
+    """One stage: seconds of wall clock and peak MB."""
+
+    seconds: float
+    memory: float
 
 
 def settings() -> dict[str, Any]:
@@ -38,8 +52,13 @@ def call(name: str, arguments: dict[str, Any]) -> None:
     importlib.import_module(module).__dict__[function](**arguments)
 
 
-def measured(name: str, arguments: dict[str, Any]) -> tuple[float, float]:
-    """Seconds and peak MB of one library call in a process of its own."""
+def measured(calls: Calls) -> Figures:
+    """A stage's library calls one after the other, each in a process of its own."""
+    each = [_measured(name, arguments) for name, arguments in calls]
+    return Figures(sum(one.seconds for one in each), max(one.memory for one in each))
+
+
+def _measured(name: str, arguments: dict[str, Any]) -> Figures:
     process = multiprocessing.get_context("spawn").Process(target=call, args=(name, arguments))
     peak = 0
     done = threading.Event()
@@ -66,57 +85,57 @@ def measured(name: str, arguments: dict[str, Any]) -> tuple[float, float]:
     watcher.join()
     if process.exitcode:
         raise SystemExit(f"{name} ended with {process.exitcode}")
-    return seconds, peak / 1e6
+    return Figures(seconds, peak / 1e6)
 
 
-def write_copies(out: Path, copies: int) -> list[dict[str, Any]]:
-    """Copies of every installed module with its longer words changed, a directory source each."""
+def installed(megabytes: float, knobs: dict[str, Any]) -> tuple[list[Source], list[Any]]:
+    """The standard library and whole packages in a fixed random order, as many as fit: the sources, and their files."""
+    from charmer.corpus.found import Found
+    from charmer.corpus.sources import files
+
+    stdlib: Source = {"name": "stdlib", "kind": "stdlib"}
+    distributions: Source = {"name": "installed", "kind": "distributions", "packages": ["all"]}
+    packages: dict[str, list[Any]] = {}
+    for source in (stdlib, distributions):
+        for file in files(source, knobs):
+            if isinstance(file, Found) and file.package.name:
+                packages.setdefault(file.package.name, []).append(file)
+    library, *others = packages
+    chosen: dict[str, list[Any]] = {}
+    left = megabytes * 1e6
+    for name in [library, *sorted(others, key=lambda name: hashlib.sha256(name.encode()).digest())]:
+        size = sum(file.bytes for file in packages[name])
+        if size <= left:
+            chosen[name] = packages[name]
+            left -= size
+    sources = [stdlib] if library in chosen else []
+    names = sorted(set(chosen) - {library})
+    return [*sources, distributions | {"packages": names}], [file for part in chosen.values() for file in part]
+
+
+def write_copies(out: Path, files: list[Any], copies: int) -> list[Source]:
+    """Copies of `files` with their longer words changed, a directory source each."""
     sources = []
-    site = Path(sysconfig.get_paths()["purelib"])
     for number in range(1, copies):
         folder = out / f"copy{number}"
-        for path in site.rglob("*.py"):
-            text = path.read_bytes().decode("utf-8", "replace")
+        for file in files:
+            text = Path(file.place).read_bytes().decode("utf-8", "replace")
             changed = re.sub(r"\b([a-z]{5,})\b", rf"\1_{chr(96 + number)}", text)
-            target = folder / path.relative_to(site)
+            target = folder / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(changed, encoding="utf-8")
         sources.append({"name": folder.name, "kind": "directory", "path": str(folder), "own": True})
     return sources
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--copies", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    shutil.rmtree(options.out, ignore_errors=True)
-    options.out.mkdir(parents=True)
-    out, threads, knobs = options.out, options.threads, settings()
-    sources = [
-        {"name": "stdlib", "kind": "stdlib"},
-        {"name": "environment", "kind": "distributions", "packages": ["all"]},
-        *write_copies(out, options.copies),
-    ]
-    rows: list[tuple[str, float, float]] = []
+def stages(out: Path, sources: list[Source], knobs: dict[str, Any], threads: int) -> dict[str, Calls]:
+    """The library calls of each stage, in order."""
 
-    def stage(label: str, calls: list[tuple[str, dict[str, Any]]]) -> None:
-        results = [measured(name, arguments) for name, arguments in calls]
-        rows.append((label, sum(seconds for seconds, _ in results), max(peak for _, peak in results)))
-
-    digest: Callable[..., str] = importlib.import_module("charmer.corpus.sources").digest
-    started = time.monotonic()
-    for source in sources:
-        digest(source, knobs["scrape"])
-    rows.append(("digest of what is on disk", time.monotonic() - started, 0.0))
-
-    def scraped(source: dict[str, Any]) -> dict[str, Any]:
+    def scraped(source: Source) -> dict[str, Any]:
         folder = out / source["name"]
         places = {"shards": folder / "shards", "refused": folder / "refused.parquet"}
         return {"source": source, "settings": knobs["scrape"], **places, "threads": threads}
 
-    stage("scrape", [("charmer.corpus.scrape.scrape", scraped(source)) for source in sources])
     curated = {
         "sources": [out / source["name"] / "shards" for source in sources],
         "refused": [out / source["name"] / "refused.parquet" for source in sources],
@@ -124,25 +143,11 @@ def main() -> None:
         "out": out / "corpus",
         "threads": threads,
     }
-    stage("curate", [("charmer.corpus.curate.curate", curated)])
-    tokenizer = out / "tokenizer.json"
-    built = {
-        "train": out / "corpus/train",
-        "settings": knobs["vocab"],
-        "out": tokenizer,
-        "statistics": out / "statistics.json",
-    }
-    stage("vocab", [("charmer.tokens.vocabulary.build", built)])
-    splits = ("train", "val", "test")
+    vocabulary = {"out": out / "tokenizer.json", "statistics": out / "statistics.json"}
     encoded = [
-        {
-            "shards": out / "corpus" / split,
-            "tokenizer": tokenizer,
-            "tokens": out / f"{split}.npy",
-            "documents": out / f"{split}.parquet",
-            "threads": threads,
-        }
-        for split in splits
+        {"shards": out / "corpus" / split, "tokenizer": out / "tokenizer.json", "threads": threads}
+        | {"tokens": out / f"{split}.npy", "documents": out / f"{split}.parquet"}
+        for split in SPLITS
     ]
     packed = {
         "tokens": out / "train.npy",
@@ -152,17 +157,75 @@ def main() -> None:
         "windows": out / "windows.npy",
         "summary": out / "windows.json",
     }
-    calls = [("charmer.tokens.encode.encode", arguments) for arguments in encoded]
-    stage("encode and pack", [*calls, ("charmer.tokens.pack.pack", packed)])
+    return {
+        "digest of what is on disk": [
+            ("charmer.corpus.sources.digest", {"source": source, "settings": knobs["scrape"]}) for source in sources
+        ],
+        "scrape": [("charmer.corpus.scrape.scrape", scraped(source)) for source in sources],
+        "curate": [("charmer.corpus.curate.curate", curated)],
+        "vocab": [
+            (
+                "charmer.tokens.vocabulary.build",
+                {"train": out / "corpus/train", "settings": knobs["vocab"], **vocabulary},
+            )
+        ],
+        "encode and pack": [
+            *(("charmer.tokens.encode.encode", arguments) for arguments in encoded),
+            ("charmer.tokens.pack.pack", packed),
+        ],
+    }
 
+
+def size_of(out: Path) -> tuple[float, int]:
+    """MB and files that came in, as the ledger accounts for them."""
     import pyarrow.parquet as pq
 
     ledger = pq.read_table(out / "corpus/ledger.parquet", columns=["bytes"])
-    size = sum(ledger.column("bytes").to_pylist()) / 1e6
-    print(f"{size:.0f} MB in {ledger.num_rows} files, {threads} processes\n")
-    print(f"{'stage':28}{'seconds':>9}{'MB/s':>9}{'peak MB':>9}")
-    for label, seconds, peak in rows:
-        print(f"{label:28}{seconds:9.1f}{size / seconds:9.1f}{peak:9.0f}")
+    return sum(size or 0 for size in ledger.column("bytes").to_pylist()) / 1e6, ledger.num_rows
+
+
+class Measured(NamedTuple):
+    """All stages on one corpus, and its MB and files."""
+
+    stages: dict[str, Figures]
+    size: float
+    files: int
+
+
+def show(found: Measured, once: Measured, threads: int) -> None:
+    """Print the table. The limits of a larger corpus follow from what the first one took."""
+    print(f"\n{found.size:.0f} MB in {found.files:,} files, {threads} processes\n")
+    print(f"{'stage':28}{'seconds':>9}{'at most':>9}{'MB/s':>9}{'peak MB':>9}{'at most':>9}")
+    for stage, (seconds, memory) in found.stages.items():
+        limits = ("", "")
+        if stage in LIMITS:
+            allowed = LIMITS[stage] * found.size / LIMIT_MB
+            if found is not once:
+                allowed = once.stages[stage].seconds * GROWTH * found.size / once.size
+            limits = (f"{allowed:.1f}", str(MEMORY))
+        print(f"{stage:28}{seconds:9.1f}{limits[0]:>9}{found.size / seconds:9.1f}{memory:9.0f}{limits[1]:>9}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="a folder to be made")
+    parser.add_argument("--copies", type=int, nargs="+", default=[1], help="times the corpus, one table each")
+    parser.add_argument("--mb", type=float, default=LIMIT_MB, help="of the standard library and installed packages")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    if options.out.exists():
+        parser.error(f"{options.out} is there already; name a folder that is not")
+    knobs = settings()
+    here, files = installed(options.mb, knobs["scrape"])
+    once: Measured | None = None
+    for copies in options.copies:
+        out = options.out / f"x{copies}"
+        out.mkdir(parents=True)
+        sources = [*here, *write_copies(out, files, copies)]
+        plan = stages(out, sources, knobs, options.threads)
+        found = Measured({stage: measured(calls) for stage, calls in plan.items()}, *size_of(out))
+        once = once or found
+        show(found, once, options.threads)
 
 
 if __name__ == "__main__":
