@@ -1,43 +1,110 @@
-"""Inside the candidate's sandbox: load a program, and answer calls of one of its functions.
+"""Inside the candidates' sandbox: a fork for each program, which answers calls of one of its functions.
 
-In:  a line with the program and the function's name, then a line of arguments for each call
-Out: a line for each call: what it returned with what became of its arguments, or what it raised
+In:  "new " and a program with its function's name and limits; then lines for that program, until the next "new "
+Out: that program's lines; "gone " and a reason once it has ended or is out of time
 
-Whatever the program does to this process harms its own answers alone. Runs as `python -c`, behind the source of
-`values`, with `source` as the line that the judge sends first.
+Forking what is loaded already costs a tenth of a new sandbox. A program cannot reach the next one through that: it is
+alone in its process, which may start no other and is killed before the next begins; the files that it leaves are
+removed; and this parent, though of the same user, lets nobody read or write its memory. A program that kills or stops
+the parent ends the whole sandbox, which the judge then opens anew. Runs as `python -c`, behind the source of `values`.
 """
 
+import contextlib
+import ctypes
+import json
+import math
 import os
+import resource
+import select
+import signal
 import sys
+import time
 from typing import Any
 
-from charmer.sandbox.values import decode, encode
+from charmer.sandbox.values import Peer
+
+DEPTH = 5000  # of recursion
+LONGEST = 8_000_000  # bytes of a line
+PR_SET_DUMPABLE = 4
 
 
-def errors(error: BaseException) -> list[str]:
-    """The names of an exception's classes among Python's own, from the most special on."""
-    return [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
+class Program:
+    """The process of one program."""
+
+    def __init__(self, order: dict[str, Any], private: tuple[int, ...]) -> None:
+        calls, self.calls = os.pipe()
+        self.replies, replies = os.pipe()
+        self.deadline = time.monotonic() + order["wall_seconds"]
+        self.seconds = order["cpu_seconds"]
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                for descriptor in (*private, self.calls, self.replies):
+                    os.close(descriptor)
+                for kind, most in (
+                    (resource.RLIMIT_CPU, math.ceil(self.seconds)),
+                    (resource.RLIMIT_AS, order["memory_bytes"]),
+                ):
+                    resource.setrlimit(kind, (most, most))
+                answer(order, calls, replies)
+            finally:
+                os._exit(1)
+        os.close(calls)
+        os.close(replies)
+        self.unread = b""
+
+    def ask(self, line: bytes) -> bytes:
+        """Its next line, after `line` was sent; or the word that it is gone, and why."""
+        try:
+            os.set_blocking(self.calls, False)
+            while line:
+                if not self.wait(write=True):
+                    return self.end()
+                line = line[os.write(self.calls, line[: select.PIPE_BUF]) :]
+            while not self.unread.endswith(b"\n"):
+                if not self.wait(write=False) or len(self.unread) > LONGEST:
+                    return self.end()
+                part = os.read(self.replies, 1 << 20)
+                if not part:
+                    return self.end()
+                self.unread += part
+        except BrokenPipeError:
+            return self.end()
+        line, self.unread = self.unread, b""
+        return line
+
+    def wait(self, write: bool) -> bool:
+        """Until it reads or has written; false when its time is over."""
+        left = max(0.0, self.deadline - time.monotonic())
+        ready = select.select([] if write else [self.replies], [self.calls] if write else [], [], left)
+        return any(ready)
+
+    def end(self) -> bytes:
+        """Kill it; the word for the judge."""
+        if self.pid == 0:
+            return b"gone ended before its answer\n"
+        late = time.monotonic() >= self.deadline
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        used = os.wait4(self.pid, 0)[2]
+        self.pid = 0
+        os.close(self.calls)
+        os.close(self.replies)
+        if late:
+            return b"gone limit reached: wall clock\n"
+        if used.ru_utime + used.ru_stime >= self.seconds * 0.99:
+            return b"gone limit reached: processor time\n"
+        return b"gone ended before its answer\n"
 
 
-def answer(function: Any, call: str) -> str:
-    """The reply to one call."""
-    try:
-        arguments, named = decode(call)
-        returned = function(*arguments, **named)
-        return encode({"returned": returned, "arguments": arguments})
-    except Exception as error:
-        return encode({"raised": errors(error), "text": str(error)[:1000]})
+def answer(order: dict[str, Any], calls: int, replies: int) -> None:
+    """Load the program, and answer calls until the input ends."""
+    lines = os.fdopen(calls, encoding="utf-8")
+    said = os.fdopen(replies, "w", encoding="utf-8")
 
+    def send(line: str) -> None:
+        print(line, file=said, flush=True)
 
-def serve() -> None:
-    """Answer until the input ends."""
-    calls = os.fdopen(os.dup(0), encoding="utf-8")
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):  # the program may read and print as it likes
-        os.dup2(nowhere, stream)
-    sys.setrecursionlimit(5000)
-    order = decode(calls.readline())
     names: dict[str, Any] = {"__name__": "candidate"}
     try:
         exec(compile(order["program"], "<candidate>", "exec", dont_inherit=True), names)
@@ -48,9 +115,44 @@ def serve() -> None:
         def function(*_: Any, **__: Any) -> Any:
             raise load_error
 
-    for call in calls:
-        print(answer(function, call), file=replies, flush=True)
+    peer = Peer(send, lines.readline, [function])
+    for line in lines:
+        send(peer.answer(peer.decode(line)))
+
+
+def wipe(folder: str) -> None:
+    """Remove what a program left in `folder`."""
+    here = os.getcwd()  # noqa: PTH109 - as everywhere in here, pathlib loads slowly
+    for place, _, names in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):
+            for name in names:
+                os.unlink(f"{place}/{name}")  # noqa: PTH108
+            if place not in (folder, here):
+                os.rmdir(place)  # noqa: PTH106
+
+
+def serve(folders: list[str]) -> None:
+    """Run one program after another until the input ends; `folders` are wiped before each."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    lines, said = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):  # programs may read and print as they like
+        os.dup2(nowhere, stream)
+    sys.setrecursionlimit(DEPTH)
+    program: Program | None = None
+    for line in lines:
+        if line.startswith(b"new "):
+            if program is not None:
+                program.end()
+            for folder in folders:
+                wipe(folder)
+            program = Program(json.loads(line[4:]), (lines.fileno(), said))
+        elif program is not None:
+            reply = program.ask(line)
+            while reply:
+                reply = reply[os.write(said, reply) :]
 
 
 if __name__ == "__main__":
-    serve()
+    serve(sys.argv[1:])

@@ -6,26 +6,34 @@ Notable here:
   them, read what they expect, or hand them an object that claims to equal everything.
 - The verdict is what the tester says, whose sandbox never held a line of the candidate. A candidate that ends, hangs,
   floods or answers nonsense has failed, whatever else happens.
-- Every candidate gets a sandbox of its own. The tester's is used again, since candidates cannot touch it.
-- Candidates are to return plain data (see `values`). What they do to arguments is carried over, one level deep.
+- Candidates of one problem share a sandbox one after another, each in a process of its own (see `candidate`): a new
+  sandbox for each would cost ten times as much.
+- Candidates are to return plain data or functions (see `values`). What they do to a list or another container that
+  they are given is carried over, one level deep.
 """
 
 from __future__ import annotations
 
 import contextlib
 import inspect
+import json
 import os
 import selectors
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import ModuleType
 
 from charmer.sandbox import candidate, isolation, tester, values
 from charmer.sandbox.limits import MB, Limits
-from charmer.sandbox.run import FLAGS, TICK, Process, Sandbox
+from charmer.sandbox.run import FLAGS, Process, Sandbox
 
 SPARE = 1  # judges beyond one a core: some always wait for a sandbox to open or close
+MEMORY_MB = 256  # of one program
+GRACE = 2.0  # seconds after which the sandbox is ended, if it has not itself ended a program whose time is over
+LONGEST = 16 * MB  # bytes of a line
+LOOK = 0.1  # seconds between looks at a sandbox while nothing is said
 
 
 @dataclass(frozen=True)
@@ -76,9 +84,9 @@ def judge(
 
 def _judge_problem(sandbox: Sandbox, tests: Tests, programs: Sequence[str], timeout: float) -> list[Verdict]:
     verdicts: dict[str, Verdict] = {}
-    with _Tester(sandbox, tests, timeout, len(programs)) as judging:
+    with _Pair(sandbox, tests, timeout, len(programs)) as pair:
         for program in dict.fromkeys(programs):
-            verdicts[program] = _unfit(program) or judging.judge(program)
+            verdicts[program] = _unfit(program) or pair.judge(program)
     return [verdicts[program] for program in programs]
 
 
@@ -91,56 +99,75 @@ def _unfit(program: str) -> Verdict | None:
     return None
 
 
-class _Tester:
-    """The sandbox of one problem's tests, opened when first needed and again after it had to be ended."""
+class _Pair:
+    """The two sandboxes of one problem, opened when first needed, and again after one had to be ended."""
 
     def __init__(self, sandbox: Sandbox, tests: Tests, timeout: float, programs: int) -> None:
-        self.sandbox, self.tests = sandbox, tests
-        self.of_candidate = Limits(
-            cpu_seconds=timeout, wall_seconds=2 * timeout + 2, memory_mb=256, processes=1, disk_mb=8, output_mb=8
+        self.sandbox, self.tests, self.timeout = sandbox, tests, timeout
+        self.wall = 2 * timeout + 2
+        together = programs * (self.wall + GRACE)
+        self.limits = Limits(
+            cpu_seconds=together,
+            wall_seconds=together,
+            memory_mb=2 * MEMORY_MB,
+            processes=2,  # of the candidates' sandbox: the one that forks, and the fork
+            file_mb=8,
+            disk_mb=8,
+            files=1000,
+            output_mb=1000,
         )
-        # Of tests that go on for ever, the candidate's limit on the clock makes an end.
-        everything = programs * self.of_candidate.wall_seconds
-        self.of_tests = replace(self.of_candidate, cpu_seconds=everything, wall_seconds=everything, output_mb=1000)
-        self.line: _Line | None = None
+        self.lines: tuple[_Line, _Line] | None = None
 
-    def __enter__(self) -> _Tester:
+    def __enter__(self) -> _Pair:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.line is not None:
-            self.line.process.end()
-            self.line = None
+        for line in self.lines or ():
+            line.process.end()
+        self.lines = None
 
     def judge(self, program: str) -> Verdict:
         """Run the tests against one program."""
-        if self.line is None:
-            self.line = self._open(tester, vars(self.tests), self.of_tests)
-        order = {"program": program, "entry_point": self.tests.entry_point}
-        answering = self._open(candidate, order, self.of_candidate)
+        fresh = self.lines is None
         try:
-            with answering.process:
-                return self._relay(self.line, answering)
+            if self.lines is None:
+                self.lines = self._open(tester), self._open(candidate, *self._folders())
+                self.lines[0].queue(json.dumps(vars(self.tests)).encode())
+            return self._relay(*self.lines, program)
         except _Broken as broken:
-            self.__exit__()  # it still waits for an answer
-            return Verdict(False, str(broken))
+            self.__exit__()
+            # A program may have harmed the parent that the next one was to have; that one shall not pay for it.
+            return Verdict(False, str(broken)) if fresh else self.judge(program)
 
-    def _open(self, module: ModuleType, order: dict[str, str], limits: Limits) -> _Line:
-        command = [isolation.interpreter()[0], *FLAGS, "-c", _source(module)]
-        return _Line(self.sandbox.start(command, limits=limits), values.encode(order).encode())
+    def _folders(self) -> tuple[str, ...]:
+        return isolation.MEMORY_FOLDERS if self.sandbox.isolated else (".",)
 
-    def _relay(self, judging: _Line, answering: _Line) -> Verdict:
+    def _open(self, module: ModuleType, *arguments: str) -> _Line:
+        command = [isolation.interpreter()[0], *FLAGS, "-c", _source(module), *arguments]
+        return _Line(self.sandbox.start(command, limits=self.limits))
+
+    def _relay(self, judging: _Line, answering: _Line, program: str) -> Verdict:
         """Carry calls to the candidate and answers back, until the tester has come to its verdict."""
-        judging.send(b"begin")
+        deadline = time.monotonic() + self.wall + GRACE
+        order = {"program": program, "entry_point": self.tests.entry_point, "cpu_seconds": self.timeout}
+        order |= {"wall_seconds": self.wall, "memory_bytes": int(MEMORY_MB * MB)}
+        answering.queue(b"new " + json.dumps(order).encode())
+        judging.queue(b"begin")
+        judging.send(deadline)
+        reason = ""
         while True:
-            said = judging.receive(beside=answering)
-            if said.startswith(b"call "):
-                answering.send(said.removeprefix(b"call "))
-                judging.send(answering.receive())
-            elif said == b"passed":
+            said = judging.receive(deadline)
+            if said == b"passed" and not reason:
                 return Verdict(True)
-            else:
-                return Verdict(False, said.removeprefix(b"failed ").decode("utf-8", "replace"))
+            if said == b"passed" or said.startswith(b"failed"):
+                return Verdict(False, reason or said.removeprefix(b"failed ").decode("utf-8", "replace"))
+            answering.queue(said)
+            answering.send(deadline)
+            answer = answering.receive(deadline)
+            if answer.startswith(b"gone "):
+                reason = answer.removeprefix(b"gone ").decode("utf-8", "replace")
+            judging.queue(answer)
+            judging.send(deadline)
 
 
 class _Broken(Exception):
@@ -148,46 +175,51 @@ class _Broken(Exception):
 
 
 class _Line:
-    """Lines to and from a sandboxed process, neither of which may keep us waiting beyond its limits."""
+    """Lines to and from a sandboxed process, which may not keep us waiting."""
 
-    def __init__(self, process: Process, order: bytes) -> None:
+    def __init__(self, process: Process) -> None:
         self.process = process
-        self.room = int(process.limits.output_mb * MB)
-        self.unread = b""
+        self.unsent = self.unread = b""
         for pipe in (process.stdin, process.stdout):
             os.set_blocking(pipe.fileno(), False)
-        self.unsent = order + b"\n"  # sent with the first line, so that opening never fails
 
-    def send(self, line: bytes) -> None:
+    def queue(self, line: bytes) -> None:
+        """Have a line go out with the next that is sent."""
         self.unsent += line + b"\n"
+
+    def send(self, deadline: float) -> None:
+        """Send what is queued."""
+        descriptor = self.process.stdin.fileno()
         while self.unsent:
-            self._wait(self.process.stdin.fileno(), selectors.EVENT_WRITE, self)
+            self._wait(descriptor, selectors.EVENT_WRITE, deadline)
             with contextlib.suppress(BlockingIOError):
                 try:
-                    self.unsent = self.unsent[os.write(self.process.stdin.fileno(), self.unsent) :]
+                    self.unsent = self.unsent[os.write(descriptor, self.unsent) :]
                 except BrokenPipeError:
                     raise _Broken("ended before its answer") from None
 
-    def receive(self, beside: _Line | None = None) -> bytes:
-        """The next line; meanwhile the limits of `beside` count too."""
+    def receive(self, deadline: float) -> bytes:
+        """The next line."""
+        descriptor = self.process.stdout.fileno()
         while b"\n" not in self.unread:
-            self._wait(self.process.stdout.fileno(), selectors.EVENT_READ, beside or self)
+            self._wait(descriptor, selectors.EVENT_READ, deadline)
             with contextlib.suppress(BlockingIOError):
-                part = os.read(self.process.stdout.fileno(), 1 << 16)
-                self.room -= len(part)
+                part = os.read(descriptor, 1 << 20)
                 self.unread += part
                 if not part:
                     raise _Broken("ended before its answer")
-                if self.room < 0:
+                if len(self.unread) > LONGEST:
                     raise _Broken("limit reached: output")
         line, _, self.unread = self.unread.partition(b"\n")
         return line
 
-    def _wait(self, descriptor: int, event: int, beside: _Line) -> None:
+    def _wait(self, descriptor: int, event: int, deadline: float) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, event)
-            while not selector.select(TICK):
-                exceeded = self.process.look() or beside.process.look()
+            while not selector.select(LOOK):
+                exceeded = self.process.look()
+                if exceeded is None and time.monotonic() > deadline:
+                    exceeded = "wall clock"
                 if exceeded is not None:
                     raise _Broken(f"limit reached: {exceeded}")
 
