@@ -18,6 +18,7 @@ SETTINGS = {
     "model": {"layers": 2, "width": 16, "heads": 2, "kv_heads": 1, "hidden": 32},
     "train": {
         "seed": 1,
+        "init_from": "",
         "budget": "12 steps",
         "batch_tokens": 128,
         "micro_batch_tokens": 64,
@@ -30,6 +31,7 @@ SETTINGS = {
         "schedule": "wsd",
         "warmup": 0.1,
         "decay": 0.4,
+        "average": 0.0,
         "clip": 1.0,
         "precision": "float32",
         "device": "cpu",

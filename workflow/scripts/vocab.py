@@ -1,4 +1,4 @@
-"""Make the vocabulary from the training shards.
+"""Make the vocabulary from the training shards, or copy that of the model that the run starts from.
 
 In:  `train` shards
 Out: `tokenizer` (JSON) and `statistics` (bytes per token, most frequent and longest entries)
@@ -16,4 +16,5 @@ with job(snakemake):
         settings=snakemake.params.job["settings"]["vocab"],
         out=Path(snakemake.output.tokenizer),
         statistics=Path(snakemake.output.statistics),
+        start=snakemake.params.job["settings"].get("start", ""),
     )

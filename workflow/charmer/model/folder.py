@@ -16,22 +16,10 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialised
 
 from charmer.common.failure import Failure
-from charmer.common.files import read_json, replacing, write_json
+from charmer.common.files import replacing, write_json
 from charmer.model.network import ModelConfig, Transformer
+from charmer.model.shape import CONFIG, FIELDS, TOKENIZER, WEIGHTS, read_shape
 from charmer.tokens.tokenizer import Tokenizer
-
-WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
-FIELDS = {
-    "vocab_size": "vocab_size",
-    "layers": "num_hidden_layers",
-    "width": "hidden_size",
-    "heads": "num_attention_heads",
-    "kv_heads": "num_key_value_heads",
-    "hidden": "intermediate_size",
-    "context_length": "max_position_embeddings",
-    "rope_theta": "rope_theta",
-    "norm_epsilon": "rms_norm_eps",
-}
 
 
 def config_fields(config: ModelConfig, eof: int) -> dict[str, Any]:
@@ -56,15 +44,7 @@ def read_config(path: Path) -> ModelConfig:
     Raises:
         Failure: a field is missing, or describes a network that is not ours.
     """
-    fields = read_json(path)
-    if not isinstance(fields, dict) or fields.get("model_type") != "qwen3":
-        raise Failure(f"{path}: describes no Qwen3 model; name a folder that Charmer wrote")
-    missing = sorted(theirs for theirs in FIELDS.values() if theirs not in fields)
-    if missing:
-        raise Failure(f"{path}: lacks {', '.join(missing)}; name a folder that Charmer wrote")
-    if not fields.get("tie_word_embeddings") or fields.get("attention_bias"):
-        raise Failure(f"{path}: has biases or a head of its own, which this network has not")
-    return ModelConfig(**{ours: fields[theirs] for ours, theirs in FIELDS.items()})
+    return ModelConfig(**read_shape(path))
 
 
 def save_weights(path: Path, model: Transformer) -> None:

@@ -18,6 +18,7 @@ from charmer.common.failure import Failure
 from charmer.common.files import sha256_of
 from charmer.corpus.decontaminate import benchmark_files
 from charmer.corpus.sources import digest as source_digest
+from charmer.pipeline import start
 from charmer.pipeline.fingerprint import fingerprint
 from charmer.pipeline.naming import ordered
 from charmer.pipeline.plan import Plan, Variant
@@ -39,6 +40,8 @@ class Catalogue:
         # What the globs of each source select on disk now. Not part of a name: it says whether a scrape is stale.
         self._files = self._found("sources", "files", lambda at: source_digest(at["source"], at["scrape"]))
         self._files |= self._found("corpus", "benchmarks", lambda at: _digests(at["curate"]["benchmarks"]))
+        self._files |= self._found("vocab", "start", lambda at: start.digests(at.get("start", ""), start.TOKENIZER))
+        self._files |= self._found("models", "start", lambda at: start.digests(at.get("start", ""), *start.FILES))
 
     def names(self, stage: str) -> str:
         """A wildcard constraint: the names of the variants of `stage`."""
@@ -74,7 +77,8 @@ class Catalogue:
         found = {}
         for name, (variant, _) in self._entries.get(stage, {}).items():
             try:
-                found[stage, name] = {key: look(variant.settings)}
+                content = look(variant.settings)
+                found[stage, name] = {key: content} if content else {}
             except Failure as failure:
                 found[stage, name] = {AWAY: str(failure)}
         return found

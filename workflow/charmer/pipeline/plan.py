@@ -61,8 +61,11 @@ class Plan:
         lineage: Settings = {"sources": every_source, "scrape": settings["scrape"], "curate": settings["curate"]}
         corpus = _variant("corpus", "-".join(source["name"] for source in every_source)[:40], lineage)
 
-        lineage = {**lineage, "vocab": _relevant_vocab(settings["vocab"])}
-        vocabulary = settings["vocab"]["kind"] + str(lineage["vocab"].get("size", ""))
+        start = settings["train"]["init_from"]
+        lineage |= {"start": start} if start else {}
+        lineage = {**lineage, "vocab": _relevant_vocab(settings["vocab"], copied=bool(start))}
+        vocabulary = settings["vocab"]["kind"]
+        vocabulary += str(settings["vocab"]["size"]) if vocabulary == "bpe" else ""
         vocab = _variant("vocab", vocabulary, lineage)
 
         lineage = {**lineage, "pack": settings["pack"]}
@@ -105,9 +108,10 @@ def own_sources(paths: list[str]) -> list[Settings]:
     return sources
 
 
-def _relevant_vocab(section: Settings) -> Settings:
-    """A vocabulary of characters or bytes has the size that it has: BPE's knobs are not part of its name."""
-    return section if section["kind"] == "bpe" else {"kind": section["kind"]}
+def _relevant_vocab(section: Settings, copied: bool) -> Settings:
+    """A vocabulary of characters or bytes, or one that is copied, has the size that it has: BPE's knobs are not part of
+    its name."""
+    return section if section["kind"] == "bpe" and not copied else {"kind": section["kind"]}
 
 
 def _variant(stage: str, name: str, settings: Settings) -> Variant:

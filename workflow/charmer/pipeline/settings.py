@@ -23,10 +23,12 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from charmer.common.failure import Failure
+from charmer.pipeline.start import taken_over
 
 Settings = dict[str, Any]
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+DEFAULTS = Path(__file__).parents[3] / "config" / "config.yaml"
 MULTIPLES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -35,6 +37,12 @@ WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "of
 def schema() -> dict[str, Any]:
     """The JSON Schema of the configuration."""
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def defaults() -> Settings:
+    """What config/config.yaml says."""
+    return _convert(read(DEFAULTS), schema())
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -72,8 +80,8 @@ def resolve(config: dict[str, Any]) -> Settings:
     settings = _convert(config, schema())
     complaints = [_describe(error) for error in _errors(settings)]
     if not complaints:
-        settings = _canonical(settings)
-        complaints = list(_mismatches(settings))
+        settings, complaints = taken_over(_canonical(settings), defaults)
+        complaints += _mismatches(settings)
     if complaints:
         raise Failure("config: " + "\n        ".join(complaints))
     return settings
@@ -211,6 +219,8 @@ def _canonical(settings: Settings) -> Settings:
         {**source, "path": _path(source["path"])} if "path" in source else source for source in settings["sources"]
     ]
     canonical["train"]["budget"] = _budget(settings["train"]["budget"])
+    if settings["train"]["init_from"]:
+        canonical["train"]["init_from"] = _path(settings["train"]["init_from"])
     return canonical
 
 
@@ -258,8 +268,8 @@ def _mismatches(settings: Settings) -> Iterator[str]:
         )
     elif isinstance(train["ranks"], int) and train["ranks"] > train["batch_tokens"] // pack["context_length"]:
         yield (
-            f"train.ranks: {train['ranks']} cannot share the {train['batch_tokens'] // pack['context_length']} windows of "
-            "train.batch_tokens; allowed: at most one a window"
+            f"train.ranks: {train['ranks']} cannot share the {train['batch_tokens']} train.batch_tokens; "
+            f"allowed: at most one a window of {pack['context_length']}"
         )
     if train["budget"].startswith("0 "):
         yield f"train.budget: {train['budget']!r} is nothing; allowed: an amount above 0"

@@ -35,16 +35,23 @@ LEAST = 2  # what the text holds only once (a pair, a character) gets no entry: 
 SHOWN = 50  # entries in each of the statistics' lists
 
 
-def build(train: Path, settings: dict[str, Any], out: Path, statistics: Path) -> None:
+def build(train: Path, settings: dict[str, Any], out: Path, statistics: Path, start: str = "") -> None:
     """Build the vocabulary of the config's section `vocab` from the shards in the folder `train`.
+
+    Where a run starts from the model in the folder `start`, the vocabulary is that model's.
 
     Writes the tokenizer to `out`, and to `statistics` what `describe` says of it.
 
     Raises:
         Failure: there is no training text, or a shard is damaged.
     """
-    documents = _Documents(train, settings["sample_mb"] * 1e6 if settings["kind"] == "bpe" else float("inf"))
-    if settings["kind"] == "bpe":
+    learning = settings["kind"] == "bpe" and not start
+    documents = _Documents(train, settings["sample_mb"] * 1e6 if learning else float("inf"))
+    if start:
+        tokenizer = Tokenizer.load(Path(start) / "tokenizer.json")
+        for _ in documents:
+            pass
+    elif settings["kind"] == "bpe":
         tokenizer = learn_bpe(documents, settings["size"], settings["pre_tokenizer"])
     elif settings["kind"] == "char":
         tokenizer = learn_characters(documents)
@@ -56,7 +63,7 @@ def build(train: Path, settings: dict[str, Any], out: Path, statistics: Path) ->
         raise Failure(
             f"{train}: holds no text to make a vocabulary from; add sources, or lower what `curate` takes away"
         )
-    if settings["kind"] == "bpe" and tokenizer.vocab_size < settings["size"]:
+    if learning and tokenizer.vocab_size < settings["size"]:
         logger.warning(
             f"vocab.size: {settings['size']} entries were asked for, the training text has pairs for "
             f"{tokenizer.vocab_size}; that many are used"

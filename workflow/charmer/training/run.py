@@ -22,6 +22,7 @@ from torch import Tensor
 from charmer.common.failure import Failure
 from charmer.common.progress import Progress
 from charmer.training import checkpoint
+from charmer.training.average import Average
 from charmer.training.budget import Budget, rate
 from charmer.training.data import Batches
 from charmer.training.engine import Engine
@@ -62,6 +63,7 @@ class Run:
         self.step = self.tokens = self.skips = self.evaluated = self.worse = 0
         self.seconds = self.last_step_seconds = 0.0
         self.saved = (-1, -1)
+        self.average = Average(self.model, knobs["average"])
         self.best_weights = self._weights()
         self.record = Record()
 
@@ -74,7 +76,7 @@ class Run:
         found = checkpoint.newest(self.folder, self.identity)
         step = float(found.values["step"]) if found else -1.0
         if self.ranks.agree(step) != (step,):
-            raise Failure(f"{self.folder}: ranks found different checkpoints in it; it must be one folder to all of them")
+            raise Failure(f"{self.folder}: ranks found different checkpoints in it; give all of them one folder")
         if found is None and self.ranks.first:
             checkpoint.clear(self.folder)
         if found is not None:
@@ -84,6 +86,8 @@ class Run:
             self.evaluated, self.worse = values["evaluated"], values["worse"]
             self.record.load(_under("metrics/", tensors), values["evaluations"])
             self.model.load_state_dict(_under("model/", tensors))
+            if self.knobs["average"]:
+                self.average.model.load_state_dict(_under("average/", tensors))
             self.best_weights = _under("best/", tensors)
             self.engine.optimizer.load(_under("optimizer/", tensors))
             torch.set_rng_state(tensors["random"])
@@ -101,6 +105,7 @@ class Run:
         parts = {
             "model": self.model.state_dict(),
             "best": self.best_weights,
+            "average": self.average.model.state_dict() if self.knobs["average"] else {},
             "optimizer": self.engine.optimizer.state(),
             "metrics": self.record.tensors(),
         }
@@ -149,6 +154,7 @@ class Run:
                 skipped = not (math.isfinite(loss) and math.isfinite(norm))
                 if not skipped:
                     self.engine.update(learning_rate)
+                    self.average.update(self.step + 1)
                 self.last_step_seconds = time.monotonic() - started
                 self.seconds = spent_before + time.monotonic() - begun
                 self._count(loss, learning_rate, norm, waited, middle, skipped)
@@ -215,8 +221,8 @@ class Run:
         if due <= self.evaluated:
             return False
         first = self.ranks.first
-        samples = self.held_out.samples(self.model) if first else []
-        (bits,) = self.ranks.agree(self.held_out.bits_per_byte(self.model) if first else 0.0)
+        samples = self.held_out.samples(self.average.model) if first else []
+        (bits,) = self.ranks.agree(self.held_out.bits_per_byte(self.average.model) if first else 0.0)
         with self.interrupts.hold():
             self.evaluated = due
             self.worse = 0 if bits < self.record.best else self.worse + 1
@@ -229,7 +235,7 @@ class Run:
         return True
 
     def _weights(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        return {name: tensor.detach().clone() for name, tensor in self.average.model.state_dict().items()}
 
     def _show(self, bar: Progress, note: str) -> None:
         bar.advance(max(0.0, min(self._progress(0), 1.0) * self.budget.amount - bar.done), note=note)

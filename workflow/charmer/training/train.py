@@ -18,12 +18,12 @@ import torch
 from charmer.common.failure import Failure
 from charmer.common.files import write_json
 from charmer.model import folder
-from charmer.model.network import ModelConfig, Transformer
+from charmer.model.network import Transformer
 from charmer.model.threads import side_by_side
 from charmer.tokens.fim import FillInTheMiddle
 from charmer.tokens.tokenizer import Tokenizer
 from charmer.tokens.windows import Rearrange, Windows
-from charmer.training import checkpoint
+from charmer.training import checkpoint, start
 from charmer.training.budget import Budget
 from charmer.training.data import Batches
 from charmer.training.engine import Engine
@@ -53,7 +53,7 @@ def train(
         out: folder for model.safetensors, config.json, tokenizer.json, metrics.parquet (a row a step),
             held_out.parquet (a row an evaluation) and training.json (the run in numbers). Written at the end.
         checkpoints: folder for what grows; it holds little once the run is complete.
-        threads: of the processor; on another device one is used.
+        threads: of the processor, for this process; on another device one is used.
         identity: digest of all that the run depends on. A checkpoint of another identity is not gone on with.
 
     Raises:
@@ -90,17 +90,17 @@ def _train(
         raise Failure(f"train.batch_tokens: {knobs['batch_tokens']} is no multiple of pack.context_length {context}")
     rows = knobs["batch_tokens"] // context
     if rows < ranks.size:
-        raise Failure(f"train.ranks: {ranks.size} ranks cannot share a batch of {rows} windows; raise train.batch_tokens")
+        raise Failure(f"train.ranks: {ranks.size} cannot share a batch of {rows} windows; raise train.batch_tokens")
     own_rows = -(-rows // ranks.size)
     micro_rows = max(1, min(-(-own_rows // workers), knobs["micro_batch_tokens"] // context))
 
     tokenizer = Tokenizer.load(data["tokenizer"])
     windows, _ = (_windows(data, split, context, tokenizer) for split in ("train", "val"))
     held_out = HeldOut(data["val_tokens"], data["val_documents"], tokenizer, knobs["held_out_mb"], dtype, workers)
-    config = ModelConfig(vocab_size=tokenizer.vocab_size, context_length=context, **settings["model"])
+    config = start.config(settings, tokenizer, context)
     model = Transformer(config)
     check_memory(config, min(workers, -(-own_rows // micro_rows)), micro_rows * context, device, dtype, ranks.size)
-    model.initialise(knobs["seed"])
+    start.fill(model, knobs)
     model.to(device)
 
     optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], knobs["embedding_rate"], workers)
@@ -133,6 +133,7 @@ def _train(
         "device": str(device),
         "precision": str(dtype).removeprefix("torch."),
         "matrix_peak": peak,
+        "knobs": knobs,
     }
     write_json(out / "training.json", summary)
     checkpoint.clear(checkpoints)
