@@ -95,6 +95,14 @@ def write_metrics(root: Path) -> dict[str, Path]:
             Row("prompt=2", 0.0, None, 1, "share", {"prompt": "# ", "completion": f"\x1b[31m{HOSTILE}\n"}),
         ],
     }
+    sign = {
+        "failure": "memorisation",
+        "title": "The model has learned its text by heart",
+        "low": False,
+        "cure": "add sources",
+    }
+    sign |= {"name": "apart", "bound": 2.5, "says": "held-out text takes 1.1 times the bits a byte", "found": False}
+    tables["doctor"] = [Row("memorisation: apart", 1.1, None, 1, "times", sign)]
     paths = {}
     for name, rows in tables.items():
         paths[f"metric_{name}"] = root / name / "table.parquet"

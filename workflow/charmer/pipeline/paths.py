@@ -46,6 +46,7 @@ def metric_files(plan: Plan, metric: str) -> Files:
     available = {
         **token_files(plan, *SPLITS),
         **{f"{split}_shards": f"{plan.corpus.folder}/{split}" for split in SPLITS},
+        **{f"{split}_windows": f"{plan.windows.folder}/{split}.npy" for split in ("train", "val")},
     }
     unknown = set(needs(metric)) - set(available)
     if unknown:

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from charmer.report import numbers
+from charmer.report import doctor, numbers
+from charmer.report.doctor import Verdict
 from charmer.report.inputs import Inputs, Rows, pick
 
 
@@ -62,9 +63,15 @@ def samples(rows: Rows) -> list[dict[str, Any]]:
 
 
 def summary(
-    run: Path, inputs: Inputs, training: dict[str, Any], shown: list[Figure], samples: list[dict[str, Any]]
+    run: Path,
+    inputs: Inputs,
+    training: dict[str, Any],
+    shown: list[Figure],
+    samples: list[dict[str, Any]],
+    verdicts: list[Verdict],
 ) -> dict[str, Any]:
-    """What `summary.json` holds: headline numbers, samples, the model's size, and paths relative to the run."""
+    """What `summary.json` holds: headline numbers, samples, the doctor's words, the model's size, and paths relative to
+    the run."""
     kept = ("parameters", "tokens", "steps", "seconds", "flops", "device", "precision", "threads")
     weights = inputs.paths.get("weights")
     return {
@@ -73,6 +80,7 @@ def summary(
         "model": {key: training[key] for key in kept if key in training}
         | ({"bytes": weights.stat().st_size} if weights and weights.exists() else {}),
         "samples": samples,
+        "doctor": doctor.summary(verdicts),
         "paths": {
             "report": "report/index.html",
             "model": _relative(inputs.model, run) if inputs.model else None,

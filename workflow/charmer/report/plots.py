@@ -24,10 +24,19 @@ from charmer.report.inputs import Rows, members, pick
 
 LARGEST = 11  # bars that stand for one package each; one more stands for the rest
 FOUND_BY = {"bom": "byte order mark", "declared": "declared", "utf-8": "not declared", "detected": "detected"}
-SMALL = ("repetition", "memorisation")  # metrics whose shares are small: their scales do not end at one
+SMALL = (
+    "repetition",
+    "memorisation",
+    "characters_saved",
+)  # metrics whose shares are small: their scales do not end at one
 STRETCH = "Mean of each stretch of steps, and range."
 CAPTIONS = {
-    "line_completion": "The rest of held-out lines, cut before a token or inside a word: exactly, and how near.",
+    "line_completion": "The rest of held-out lines, cut before a token or inside a word: exactly, and how near. Healed: "
+    "the word's beginning is dropped from the prompt, and what is written must begin with it.",
+    "characters_saved": "Held-out lines typed with a suggestion after each character, taken by Tab only where it was the "
+    "whole rest of the line: the share of all keystrokes that this saves, and of lines finished so.",
+    "fill_in_the_middle": "Lines, spans of characters and function bodies taken out of held-out files, and written back "
+    "exactly, blanks at line ends aside.",
     "calibration": "How often the best guess was right, by the probability that the model gave it. On the stroke it is "
     "right as often as it says, below it is too sure. The larger a dot, the more guesses.",
     "memorisation": "Fifty tokens given back after fifty given; and the longest run of tokens shared with the training "
@@ -154,12 +163,14 @@ def metric(name: str, rows: Rows) -> list[Plot]:
     """The plots of one metric; of one that has none of its own, all its values with their intervals."""
     if name == "bits_per_byte":
         return bits_per_byte(rows)
-    if name == "samples" or not rows:
+    if name in ("samples", "doctor") or not rows:
         return []
     if name == "calibration":
         bins = [row for row in members(rows, "bin") if "confidence" in row["detail"]]
         return [reliability(title_of(name), CAPTIONS[name], bins)] if bins else []
-    shown = [{**row, "member": row["slice"].partition("=")[2] or row["slice"]} for row in rows]
+    shown = [
+        {**row, "member": row["slice"].partition("=")[2] or row["slice"]} for row in rows if row["unit"] != "times"
+    ]
     caption = CAPTIONS.get(name, "Values with their 95% intervals.")
     strong = "generated" if name == "repetition" else None
     plots: list[Plot] = []

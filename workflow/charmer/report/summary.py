@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ def text(run: Path) -> str:
     parts = [*_figures(summary), ""]
     for sample in summary["samples"][:SAMPLES]:
         parts += [*_sample(sample), ""]
+    for line in summary.get("doctor", []):
+        parts += textwrap.wrap(f"doctor  {line}", WIDTH, subsequent_indent=8 * " ")
+    parts += [""] if summary.get("doctor") else []
     for name in ("model", "report", "index"):
         if summary["paths"].get(name):
             parts.append(f"{name:<8}{_from_here(run / summary['paths'][name])}")

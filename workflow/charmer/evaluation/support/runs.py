@@ -75,3 +75,24 @@ def _longer(texts: Sequence[np.ndarray], piece: np.ndarray, than: int) -> Run | 
         if run.length > (found.length if found else than):
             found = run
     return found
+
+
+def covered(texts: Sequence[np.ndarray], corpus: np.ndarray, length: int) -> float:
+    """The share of all tokens of `texts` that lie in a run of at least `length` tokens that stands in `corpus` too."""
+    texts = [text for text in texts if len(text)]
+    grams = [hashes(text, length) for text in texts if len(text) >= length]
+    if not grams:
+        return 0.0
+    wanted = np.unique(np.concatenate(grams))
+    there = np.zeros(len(wanted), dtype=bool)
+    for first in range(0, len(corpus), PIECE):
+        piece = np.asarray(corpus[first : first + PIECE + length - 1])
+        if len(piece) >= length:
+            found = hashes(piece, length)
+            at = np.minimum(np.searchsorted(wanted, found), len(wanted) - 1)
+            there[at[wanted[at] == found]] = True
+    inside = 0
+    for begins in (there[np.searchsorted(wanted, gram)] for gram in grams):
+        reach = np.convolve(begins, np.ones(length))  # how many runs lie over each token
+        inside += int((reach > 0.5).sum())
+    return inside / sum(map(len, texts))
