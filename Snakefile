@@ -5,6 +5,8 @@
 #   snakemake --cores all --config 'train={learning_rate: 0.01}'        one knob changed
 #   snakemake --cores all --forcerun train                              one stage again, and what depends on it
 #   snakemake --cores all corpus | model | evaluation                   the DAG as far as one stage
+#   snakemake --cores all grid --config grid=learning-rate              many runs over the axes of a file in config/grids
+#   snakemake --cores all compare --config runs=A,B                     what changed between two runs
 #   snakemake --cores 1 leftovers                                       what in results/ nothing refers to any more
 #   snakemake --report report.html                                      the finished run as one page to send
 #
@@ -27,6 +29,8 @@ include: "workflow/rules/pack.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/grid.smk"
+include: "workflow/rules/compare.smk"
 include: "workflow/rules/housekeeping.smk"
 
 

@@ -135,8 +135,8 @@ def test_seeds_are_drawn_as_a_band_around_their_mean(made: SimpleNamespace):
 def test_the_text_says_each_setting_its_seeds_and_what_is_missing(made: SimpleNamespace):
     lines = (made.folder / "summary.txt").read_text().splitlines()
     assert lines[0] == "Rates <b>: 5 of 6 runs"
-    assert lines[3].split()[0] == "1.515"
-    assert "learning rate 0.01 " in lines[3] and lines[3].endswith("1 k tokens, 10 s         2 seeds: 1.510 to 1.520")
+    told = "  1.515 bits per byte  learning rate 0.01   1 k tokens, 10 s            2 seeds: 1.510 to 1.520"
+    assert lines[3] == told
     assert "  missing: learning rate 0.1, seed 2: train: no <memory>" in lines
 
 

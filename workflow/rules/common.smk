@@ -17,9 +17,10 @@ os.environ.update(
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from charmer.common.failure import Failure
-from charmer.pipeline import alive
-from charmer.pipeline.catalogue import Catalogue
+from charmer.pipeline import alive, comparison, grid
+from charmer.pipeline.catalogue import SCRIPTS, Catalogue
 from charmer.pipeline.closing import Call
+from charmer.pipeline.fingerprint import fingerprint
 from charmer.pipeline.paths import (
     SPLITS,
     metric_files,
@@ -30,19 +31,48 @@ from charmer.pipeline.plan import Plan
 from charmer.pipeline.settings import resolve
 from snakemake.exceptions import WorkflowError
 
+CONFIG = Path(workflow.basedir) / "config"
+ASKED = {"grid", "runs"}  # no knobs: what `grid` and `compare` are asked for
+OVERRIDES = {
+    key: value
+    for key, value in workflow.config_settings.overwrite_config.items()
+    if key not in ASKED
+}
+
 try:
-    PLAN = Plan.of(resolve(config))
-    CATALOGUE = Catalogue([PLAN])
+    PLAN = Plan.of(resolve({key: config[key] for key in config if key not in ASKED}))
+    GRID = (
+        grid.named(str(config["grid"]), CONFIG, OVERRIDES) if "grid" in config else None
+    )
+    COMPARED = comparison.named(config["runs"]) if "runs" in config else None
+    CATALOGUE = Catalogue([PLAN, *(GRID.plans if GRID else [])])
 except Failure as failure:
     raise WorkflowError(str(failure)) from None
 
+TEXTS = {
+    target: found.folder / "summary.txt"
+    for target, found in (("grid", GRID), ("compare", COMPARED))
+    if found
+}
+
+
+def unnamed(what, example, there):
+    """Refuse a target that needs `--config WHAT=...` and was called without."""
+    raise WorkflowError(
+        f"{what}: name it, as in --config {what}={example}; there are: {', '.join(there) or 'none'}"
+    )
+
+
 CORES = workflow.resource_settings.cores or 1  # none are given to `snakemake --report`
+# Of a model's training or evaluation. The runs of a grid go side by side, each on its part of the cores: the small
+# operations of small models, and the start of every job, gain little from more threads.
+SHARE = max(1, CORES // (len(GRID.cells) if GRID else 1))
 
 if workflow.is_main_process:
     OTHERS = alive.enter()
     for line in OTHERS:
         print(line, file=sys.stderr)
-    CALL = Call(workflow, CATALOGUE, OTHERS)
+    CALL = Call(workflow, CATALOGUE, OTHERS, GRID, TEXTS)
 
 
 wildcard_constraints:

@@ -16,7 +16,7 @@ rule evaluate:
         "results/metrics/{metric}/evaluate.log",
     benchmark:
         "results/metrics/{metric}/benchmark.tsv"
-    threads: CORES
+    threads: SHARE
     resources:
         mem_mb=4000,
     params:

@@ -7,6 +7,7 @@ rule leftovers:
     localrule: True
     params:
         plans=CATALOGUE.plans,
+        grids=[GRID] if GRID else [],
         config=Path(workflow.basedir) / "config",
         delete=False,
     script:
@@ -19,6 +20,7 @@ rule remove_leftovers:
     localrule: True
     params:
         plans=CATALOGUE.plans,
+        grids=[GRID] if GRID else [],
         config=Path(workflow.basedir) / "config",
         delete=True,
     script:

@@ -18,7 +18,7 @@ rule train:
         "results/models/{model}/train.log",
     benchmark:
         "results/models/{model}/benchmark.tsv"
-    threads: CORES
+    threads: SHARE
     resources:
         mem_mb=4000,
     params:

@@ -12,12 +12,14 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from charmer.common.failure import DISK_FULL, Failure
-from charmer.pipeline import alive
+from charmer.pipeline import alive, gaps
 from charmer.pipeline.catalogue import AWAY, Catalogue
+from charmer.pipeline.grid import Grid
 from charmer.pipeline.job import INTERRUPTED, REASONS, reasons
 from charmer.pipeline.naming import RESULTS
 
@@ -29,10 +31,20 @@ class Call:
         workflow: Snakemake's object.
         catalogue: the variants that the configuration asks for.
         others: lines about other processes, repeated last where they kept this call from its work.
+        grid: the grid that the call names.
+        texts: for a target that has words of its own, the file that holds them.
     """
 
-    def __init__(self, workflow: Any, catalogue: Catalogue, others: list[str]) -> None:
+    def __init__(
+        self,
+        workflow: Any,
+        catalogue: Catalogue,
+        others: list[str],
+        grid: Grid | None = None,
+        texts: Mapping[str, Path] | None = None,
+    ) -> None:
         self.workflow, self.catalogue, self.others = workflow, catalogue, others
+        self.grid, self.texts = grid, texts or {}
         self.began = time.time()
         self.executed = False
         self.words: list[str] = []
@@ -55,9 +67,10 @@ class Call:
             raise Failure(f"another Snakemake writes the same files: {holder}; wait for it, or stop it")
 
     def succeed(self) -> None:
-        """After the last job: say what the runs that this call finished amount to."""
-        for run in self._runs(since=self.began):
-            self._summarise(run)
+        """After the last job: say what the target, or the runs that this call finished, amount to."""
+        if not self._tell_target():
+            for run in self._runs(since=self.began):
+                self._summarise(run)
 
     def fail(self, log: Any) -> None:
         """After a job failed. `log` is the path, or paths, of Snakemake's log of this call."""
@@ -76,6 +89,9 @@ class Call:
                 for rule, file in re.findall(r"Error in rule (\w+):.*?\n\s+log: (\S+)", text, re.DOTALL)
             ]
 
+        if self.grid is not None and "grid" in self._targets() and INTERRUPTED not in told:
+            self.words = [*gaps.write_page(self.grid), *self.words]
+
     def close(self, reasons_file: Path) -> None:
         """At the exit of the process: the last words."""
         reasons_file.unlink(missing_ok=True)
@@ -85,7 +101,7 @@ class Call:
             print("\n" + "\n".join([*self.others, "wait for it, or stop it; its lock is not stale"]), file=sys.stderr)
         elif self.workflow.dryrun and self._away():
             print("\n" + "\n".join(f"error: {reason}" for reason in self._away()), file=sys.stderr)
-        elif self._had_nothing_to_do():
+        elif self._had_nothing_to_do() and not self._tell_target():
             for run in self._runs(since=0.0):
                 self._summarise(run)
 
@@ -98,7 +114,7 @@ class Call:
         return list(dict.fromkeys(mapping[AWAY] for mapping in mappings if AWAY in mapping))
 
     def _had_nothing_to_do(self) -> bool:
-        """Whether this call was asked for the whole run, in earnest, and found it there."""
+        """Whether this call was asked for a whole run, a grid or a comparison, in earnest, and found it there."""
         dag = getattr(self.workflow, "_dag", None)
         return (
             not self.executed
@@ -106,8 +122,19 @@ class Call:
             and self.workflow.execution_settings is not None
             and dag is not None
             and not len(dag)
-            and {rule.name for rule in dag.targetrules} == {"all"}
+            and len(self._targets() & {"all", *self.texts}) == 1
         )
+
+    def _targets(self) -> set[str]:
+        dag = getattr(self.workflow, "_dag", None)
+        return {rule.name for rule in dag.targetrules} if dag is not None else set()
+
+    def _tell_target(self) -> bool:
+        """Print the words of a target that has its own; whether it has."""
+        told = [self.texts[target] for target in sorted(self._targets() & set(self.texts))]
+        for path in told:
+            print("\n" + path.read_text(encoding="utf-8"), flush=True)
+        return bool(told)
 
     def _runs(self, since: float) -> list[Path]:
         summaries = (plan.run.folder / "summary.json" for plan in self.catalogue.plans)

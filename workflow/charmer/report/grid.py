@@ -159,11 +159,12 @@ def text(folder: Path, settings: Mapping[str, Any], found: Sequence[Member], law
     complete = sum(member.missing is None for member in found)
     lines = [f"{settings['title']}: {complete} of {len(found)} runs", ""]
     groups = settled(found, settings["axes"])
+    width = max((len(key) for key, _ in groups[:SHOWN]), default=0)
     for key, of in groups[:SHOWN]:
         values = [member.metrics[QUALITY].value for member in of]
         seeds = f"{len(values)} seeds: {min(values):.3f} to {max(values):.3f}" if len(values) > 1 else ""
         cost = f"{numbers.scaled(of[0].costs['tokens'])} tokens, {numbers.duration(of[0].costs['seconds'])}"
-        lines.append(f"  {np.mean(values):.3f} bits per byte  {key:<28} {cost:<24} {seeds}".rstrip())
+        lines.append(f"  {np.mean(values):.3f} bits per byte  {key:<{width}}  {cost:<26}  {seeds}".rstrip())
     if len(groups) > SHOWN:
         lines.append(f"  and {len(groups) - SHOWN} more")
     lines += [f"  missing: {named(member)}: {member.missing}" for member in found if member.missing]
