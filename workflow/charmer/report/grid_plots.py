@@ -3,7 +3,7 @@
 Notable here:
 - Runs that differ by their seed alone are one line: its mean, in a band from the best to the worst of them.
 - An axis of numbers that grow by factors is drawn on a logarithmic scale; any other at equal distances.
-- Runs carry the colors of the first axis everywhere, from pale to deep where its values have an order.
+- Colors go from pale to deep where the values that they stand for have an order.
 """
 
 from __future__ import annotations
@@ -86,24 +86,23 @@ def _along(having: list[Member], column: str, axis: str, others: list[str], axes
 
 def curves(members: Sequence[Member], axes: dict[str, list[str]]) -> list[Plot]:
     """Held-out bits per byte, and the training loss where all runs share a vocabulary, over the tokens seen."""
-    shown = [axis for axis in axes if axis not in SEEDS] or list(axes)
+    first = next((axis for axis in axes if axis not in SEEDS), next(iter(axes)))
     held_out, losses = [], []
     for member in members:
         if member.model is None:
             continue
-        line = {"line": _series(member, shown), "run": member.run}
+        line = {"line": member.point[first], "run": member.run}
         held_out += _curve(member, "held_out.parquet", "bits_per_byte", line)
         losses += _curve(member, "metrics.parquet", "loss", line)
-    lines = list(dict.fromkeys(_series(member, shown) for member in members if member.model))
-    title = ", ".join(map(last, shown))
+    lines = list(dict.fromkeys(member.point[first] for member in members if member.model))
     plots = []
     if held_out:
-        caption = "On the validation split, while training. Runs of one color differ by their seed."
-        plots.append(_over("held-out", "Held-out bits per byte", "bits per byte", caption, held_out, lines, title))
+        caption = "On the validation split, while training. A line is a run."
+        plots.append(_over("held-out", "Held-out bits per byte", "bits per byte", caption, held_out, lines, last(first)))
     vocabularies = {tuple(sorted((k, str(v)) for k, v in m.knobs.items() if k.startswith("vocab."))) for m in members}
     if losses and len(vocabularies) == 1:
         caption = "Nats per token, the mean of each stretch of steps."
-        plots.append(_over("loss", "Training loss", "nats per token", caption, losses, lines, title))
+        plots.append(_over("loss", "Training loss", "nats per token", caption, losses, lines, last(first)))
     return plots
 
 
