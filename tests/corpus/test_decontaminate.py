@@ -11,6 +11,9 @@ from charmer.common.failure import Failure
 from charmer.common.files import read_json
 from charmer.corpus.decontaminate import Benchmarks, benchmark_files, run_hashes, write_list
 from charmer.corpus.lexing import lex
+from charmer.pipeline.settings import read
+
+CONFIG = Path(__file__).parents[2] / "config/config.yaml"
 
 PROBLEM = {
     "task_id": "Ours/0",
@@ -79,6 +82,20 @@ def test_the_shipped_list_is_humanevals(tmp_path: Path) -> None:
     assert shared(benchmarks, f"{start[0]}\n\n\n{start[1]}_{start[2]}\n") == [["humaneval"]]
 
 
+def test_every_shipped_problem_and_bug_is_recognized() -> None:
+    """As it stands in its file, and with all its lines joined."""
+    paths = benchmark_files(read(CONFIG)["curate"]["benchmarks"])
+    assert [path.name for path in paths] == ["bugs.jsonl", "functions.jsonl", "humaneval.json"]
+    benchmarks = Benchmarks.load(paths)
+    bugs, functions = ([json.loads(line) for line in path.read_text().splitlines()] for path in paths[:2])
+    for bug in bugs:
+        assert all("bugs" in found for found in shared(benchmarks, bug["broken"], bug["fixed"])), bug["bug_id"]
+    for problem in functions:
+        text = problem["prompt"] + problem["canonical_solution"]
+        found = shared(benchmarks, text, " ".join(text.split()))
+        assert all("functions" in names for names in found), problem["task_id"]
+
+
 def test_lists_of_another_lexer_and_other_files_are_refused(problems: Path, tmp_path: Path) -> None:
     write_list("Ours", problems, tmp_path / "ours.json")
     changed = read_json(tmp_path / "ours.json") | {"check": "0" * 16}
@@ -93,7 +110,10 @@ def test_lists_of_another_lexer_and_other_files_are_refused(problems: Path, tmp_
         Benchmarks.load([tmp_path / "bad.jsonl"])
     with pytest.raises(Failure, match=r"benchmarks: there is no file absent\.jsonl"):
         benchmark_files(["absent.jsonl"])
-    assert benchmark_files([str(tmp_path / "nothing" / "*.jsonl")]) == []
+    with pytest.raises(Failure, match=r"benchmarks: no file matches nothing/\*\.jsonl"):
+        benchmark_files(["nothing/*.jsonl"])
+    with pytest.raises(Failure, match="no file matches"):
+        benchmark_files([str(tmp_path / "nothing" / "*.jsonl")])
 
 
 def test_equal_code_has_equal_hashes_everywhere() -> None:

@@ -52,7 +52,7 @@ def benchmark_files(patterns: Sequence[str]) -> list[Path]:
     else to the repository.
 
     Raises:
-        Failure: a path without wildcards is not there.
+        Failure: a path is not there, or a glob matches nothing: training would see what nobody compared it with.
     """
     found: list[Path] = []
     for pattern in patterns:
@@ -62,8 +62,9 @@ def benchmark_files(patterns: Sequence[str]) -> list[Path]:
             matches = [path for path in matches if path.is_file()]
             if matches:
                 break
-        if not matches and not wild:
-            raise Failure(f"curate.benchmarks: there is no file {pattern}; take it from the list or put it there")
+        if not matches:
+            problem = f"no file matches {pattern}" if wild else f"there is no file {pattern}"
+            raise Failure(f"curate.benchmarks: {problem}; take it from the list or put it there")
         found += [path for path in matches if path not in found]
     return found
 
