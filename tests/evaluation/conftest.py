@@ -60,7 +60,7 @@ def texts() -> list[str]:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Paths by name: test_shards, test_tokens, test_documents, those of train, and `model`, whose guesses are uniform."""
+    """Paths by name: test_shards, tokens and documents of test and train, and `model`, whose guesses are uniform."""
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("world")
     rows = [

@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from charmer.common.files import write_table
+from charmer.evaluation.support.table import gap
 from charmer.report import page
 
 
@@ -160,6 +162,13 @@ def test_files_of_another_version_are_gaps(report: SimpleNamespace, tmp_path: Pa
     text = Reader((tmp_path / "runs" / "x-1" / "report" / "index.html").read_text(encoding="utf-8")).text
     assert text.count("odd.json: is not what this version writes") == 2
     assert "lacks the columns" in text and "1.250" in text
+
+
+def test_a_metric_that_could_not_be_measured_says_why(report: SimpleNamespace, tmp_path: Path):
+    write_table(tmp_path / "table.parquet", gap("The model never saw such code."))
+    page.write(tmp_path / "runs" / "x-1", {**report.inputs, "metric_infilling": tmp_path / "table.parquet"}, {})
+    text = Reader((tmp_path / "runs" / "x-1" / "report" / "index.html").read_text(encoding="utf-8")).text
+    assert "This metric's table is missing. The model never saw such code." in text
 
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

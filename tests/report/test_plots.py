@@ -70,6 +70,12 @@ def test_values_of_two_units_share_no_axis():
     assert (first.name, second.name) == ("brand_new", "brand_new_tokens")
 
 
+def test_a_count_that_explains_a_metric_is_no_plot():
+    (plot,) = plots.metric("characters_saved", [row("characters saved", 0.2), row("asked for each line", 6.0, "times")])
+    assert [point["label"] for point in values(plot)] == ["characters saved"]
+    assert domain(plot)[1] < 1
+
+
 def test_calibration_is_drawn_over_confidence():
     bins = [{**row("x", 0.3, confidence=0.5, share=1.0), "slice": "bin=0.5-0.6"}, {**row("x", 0.1), "slice": "error"}]
     (plot,) = plots.metric("calibration", bins)

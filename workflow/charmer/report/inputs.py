@@ -14,6 +14,7 @@ from typing import Any
 
 from charmer.common import files
 from charmer.common.failure import Failure
+from charmer.evaluation.support.table import gap_of
 
 METRIC = "metric_"
 Rows = list[dict[str, Any]]
@@ -76,8 +77,10 @@ class Inputs:
             self.gaps[name] = "was not measured"
             return []
         try:
-            rows = files.read_table(path, ["slice", "value", "low", "high", "cases", "unit", "detail"]).to_pylist()
-            return [{**row, "detail": json.loads(row["detail"] or "{}")} for row in rows]
+            found = files.read_table(path, ["slice", "value", "low", "high", "cases", "unit", "detail"])
+            if reason := gap_of(found):
+                self.gaps[name] = reason
+            return [{**row, "detail": json.loads(row["detail"] or "{}")} for row in found.to_pylist()]
         except (Failure, ValueError) as failure:
             self.gaps[name] = str(failure)
             return []

@@ -24,19 +24,15 @@ from charmer.report.inputs import Rows, members, pick
 
 LARGEST = 11  # bars that stand for one package each; one more stands for the rest
 FOUND_BY = {"bom": "byte order mark", "declared": "declared", "utf-8": "not declared", "detected": "detected"}
-SMALL = (
-    "repetition",
-    "memorisation",
-    "characters_saved",
-)  # metrics whose shares are small: their scales do not end at one
+SMALL = ("repetition", "memorisation", "characters_saved")  # their shares are small: the scale does not end at one
 STRETCH = "Mean of each stretch of steps, and range."
 CAPTIONS = {
-    "line_completion": "The rest of held-out lines, cut before a token or inside a word: exactly, and how near. Healed: "
-    "the word's beginning is dropped from the prompt, and what is written must begin with it.",
-    "characters_saved": "Held-out lines typed with a suggestion after each character, taken by Tab only where it was the "
-    "whole rest of the line: the share of all keystrokes that this saves, and of lines finished so.",
-    "fill_in_the_middle": "Lines, spans of characters and function bodies taken out of held-out files, and written back "
-    "exactly, blanks at line ends aside.",
+    "line_completion": "The rest of held-out lines, cut before a token or inside a word: exactly, and how near. Not "
+    "healed: without dropping the word's beginning from the prompt and writing it again.",
+    "characters_saved": "Held-out lines typed with a suggestion after each character, which Tab takes only where it is "
+    "the whole rest of the line: the share of keystrokes that this saves, and of lines that end so.",
+    "fill_in_the_middle": "Lines, spans of characters and function bodies taken out of held-out files and written back "
+    "exactly, but for blanks at the ends of lines.",
     "calibration": "How often the best guess was right, by the probability that the model gave it. On the stroke it is "
     "right as often as it says, below it is too sure. The larger a dot, the more guesses.",
     "memorisation": "Fifty tokens given back after fifty given; and the longest run of tokens shared with the training "

@@ -70,7 +70,7 @@ def pairs_of(text: str, package: str, path: str) -> Iterator[tuple[Case, Case]]:
     A line counts when it is one logical line of code, at least three tokens long, with a word to cut inside.
     """
     lines = text.split("\n")
-    tokens = sorted(_code_lines(text), key=lambda line: _draw(path, line[0].start[0], 0))
+    tokens = sorted(code_lines(text), key=lambda line: _draw(path, line[0].start[0], 0))
     for line in tokens:
         row = line[0].start[0]
         words = [token for token in line[1:] if token.type == tokenize.NAME and len(token.string) >= WORD]
@@ -88,7 +88,7 @@ def pairs_of(text: str, package: str, path: str) -> Iterator[tuple[Case, Case]]:
         )
 
 
-def _code_lines(text: str) -> Iterator[list[tokenize.TokenInfo]]:
+def code_lines(text: str) -> Iterator[list[tokenize.TokenInfo]]:
     """The tokens of each logical line that stands on one physical line; as far as the text tokenizes."""
     skipped = {tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT}
     line: list[tokenize.TokenInfo] = []

@@ -30,6 +30,9 @@ SCHEMA = pa.schema(
 )
 
 
+GAP = b"gap"  # of a table's metadata: why there is nothing in it
+
+
 @dataclass(frozen=True)
 class Row:
     """One measured value.
@@ -67,3 +70,15 @@ def table(metric: str, rows: Iterable[Row]) -> pa.Table:
             | {"cases": int(row.cases), "unit": row.unit, "detail": detail}
         )
     return pa.Table.from_pylist(records, schema=SCHEMA)
+
+
+def gap(reason: str) -> pa.Table:
+    """A table without rows for a metric that can't be measured on this model or this machine: the run goes on, and the
+    report shows `reason` in its place. What is wrong with the input is a Failure instead."""
+    return SCHEMA.empty_table().replace_schema_metadata({GAP: reason.encode()})
+
+
+def gap_of(table_: pa.Table) -> str | None:
+    """Why a table is a gap; None where it holds measurements."""
+    reason = (table_.schema.metadata or {}).get(GAP)
+    return None if reason is None else reason.decode()

@@ -1,0 +1,88 @@
+"""Characters saved: what typing costs beside a model whose every suggestion is known."""
+
+import json
+from pathlib import Path
+
+import pytest
+from charmer.evaluation import characters_saved
+from charmer.evaluation.characters_saved import Line
+from charmer.tokens.tokenizer import Tokenizer
+
+KNOBS = {"lines": 12, "max_tokens": 30, "context_tokens": 90}
+
+
+class Oracle:
+    """Stands for `generate`: suggests, behind a text that ends in a key, what the key stands for; else "?"."""
+
+    def __init__(self, suggestions: dict[str, str]) -> None:
+        self.suggestions, self.asked = suggestions, []
+
+    def __call__(self, network, tokenizer, prompts, max_tokens, begins, until):
+        assert not any(begins)  # bytes need no healing
+        outputs = []
+        for row, prompt in enumerate(prompts):
+            text = tokenizer.decode(prompt)
+            self.asked.append(text)
+            wanted = next((rest for end, rest in self.suggestions.items() if text.endswith(end)), "?\n")
+            tokens: list[int] = []
+            for token in tokenizer.encode(wanted).tolist()[:max_tokens]:
+                tokens.append(token)
+                if until(row, tokens):
+                    break
+            outputs.append(tokens)
+        return outputs
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, text: str, suggestions: dict[str, str]) -> tuple[Line, list[str]]:
+    """A line typed to its end, and the texts at which the model was asked."""
+    oracle = Oracle(suggestions)
+    monkeypatch.setattr(characters_saved, "generate", oracle)
+    line = Line("a.py", "\n", text)
+    while line.open:
+        characters_saved.ask(None, Tokenizer.bytewise(), [line], room=90, max_tokens=30)
+    return line, [asked.removeprefix("\n") for asked in oracle.asked]
+
+
+def test_a_suggestion_of_the_whole_rest_saves_all_but_the_tab(monkeypatch):
+    line, asked = typed(monkeypatch, "return size", {"\n": "ret!\n", "retu": "rn size\nmore"})
+    assert (line.typed, line.saved) == (4, len("rn size") - 1)
+    assert asked == ["", "retu"]  # nothing is asked while the person types along "ret"
+
+
+def test_less_than_the_whole_rest_is_not_taken(monkeypatch):
+    line, asked = typed(monkeypatch, "ab cd", {"\n": "ab\n", "ab ": "cd e\n"})
+    assert line.saved is None
+    assert asked == ["", "ab "]  # then one character is left, which costs as much as Tab
+
+
+def test_a_suggestion_that_never_ends_its_line_is_not_taken(monkeypatch):
+    line, asked = typed(monkeypatch, "x" * 40, {"\n": "x" * 50, "x": "x" * 50})
+    assert (line.saved, asked) == (None, ["", "x" * 31])  # after 30 tokens, and one character, it is asked again
+
+
+def test_characters_beyond_ascii_count_once(monkeypatch):
+    line, _ = typed(monkeypatch, "x = 'Größe'", {"\n": "x = 'Gräben'\n", "Grö": "ße'\n"})
+    assert (line.typed, line.saved) == (len("x = 'Grö"), 2)
+
+
+def test_the_table_counts_newlines_and_blank_lines_as_typed(world: dict[str, Path], monkeypatch):
+    lines = [Line("a", "", "abcd", typed=1, saved=2), Line("a", "", ""), Line("b", "", "xyz", typed=2)]
+    saved, finished, asked = characters_saved.rows(lines, asked=6)
+    assert saved.value == pytest.approx(2 / (5 + 1 + 4)) and saved.cases == 3
+    assert (finished.value, finished.cases, asked.value) == (0.5, 2, 3.0)
+    assert saved.detail["examples"][0] == {"before": "a", "rest": "bcd", "guess": "bcd", "path": "a"}
+
+
+def test_lines_are_the_same_each_time_and_spread_over_files(world: dict[str, Path], texts: list[str]):
+    lines = characters_saved.held_out(world["test_shards"], 4, reach=30)
+    assert lines == characters_saved.held_out(world["test_shards"], 4, reach=30)
+    assert len({line.path for line in lines}) == 4
+    for line in characters_saved.held_out(world["test_shards"], 1000, reach=10_000):
+        assert any(text.startswith(line.before + line.text + "\n") for text in texts)
+
+
+def test_a_model_that_knows_nothing_saves_nothing(world: dict[str, Path]):
+    table = characters_saved.evaluate(world["model"], world, KNOBS, threads=1).to_pylist()
+    rows = {row["slice"]: row for row in table}
+    assert rows["characters saved"]["value"] == rows["lines finished"]["value"] == 0
+    assert json.loads(rows["characters saved"]["detail"])["examples"][0]["guess"] == ""

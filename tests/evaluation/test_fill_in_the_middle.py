@@ -1,0 +1,99 @@
+"""Fill in the middle: what is taken out, what the model reads, and when a guess is right."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from charmer.common.files import write_json
+from charmer.evaluation import fill_in_the_middle
+from charmer.evaluation.support import middles
+from charmer.evaluation.support.table import gap_of
+from charmer.tokens.tokenizer import Tokenizer
+
+TEXT = (
+    '''"""A module."""
+import os
+
+
+def area(width, height):
+    """Of a box."""
+    size = width * height
+    return size
+
+
+def longer(paths):
+    found = [os.path.join(path, "x") for path in paths]
+    for one in found:
+        print(one)
+    return found
+'''
+    * 2
+)
+
+
+def taken(kind: str, text: str = TEXT) -> set[str]:
+    found = list(middles.cases(kind, text, "m.py"))
+    assert all(case.prefix + case.middle + case.suffix == text for case in found)
+    assert found == list(middles.cases(kind, text, "m.py"))
+    return {case.middle for case in found}
+
+
+def test_a_line_is_taken_out_without_its_indentation():
+    assert {"size = width * height", "for one in found:", "def area(width, height):"} <= taken("line")
+    assert not any("\n" in middle or middle != middle.strip() for middle in taken("line"))
+
+
+def test_a_body_is_taken_out_behind_its_docstring():
+    assert "size = width * height\n    return size" in taken("body")
+    assert not any('"""' in middle for middle in taken("body"))
+
+
+def test_spans_have_a_bounded_length_and_are_not_blank():
+    assert all(10 <= len(middle) < 80 and middle.strip() for middle in taken("span"))
+
+
+def test_what_does_not_parse_has_no_bodies():
+    assert taken("body", "def f(:\n    x = 1\n    y = 2\n") == set()
+
+
+def test_the_model_reads_the_text_nearest_to_the_middle():
+    tokenizer = Tokenizer.bytewise()
+    case = middles.Case("line", "m.py", "a" * 500 + "bcd", "middle", "efg" + "h" * 500)
+    ids = fill_in_the_middle.prompt(tokenizer, case, room=12)
+    marks = [tokenizer.fim_prefix, tokenizer.fim_suffix, tokenizer.fim_middle]
+    assert [index for index in ids if index in marks] == marks and len(ids) == 12 + 3
+    assert tokenizer.decode(ids) == "aaaaabcd" + "efgh"
+    short = middles.Case("line", "m.py", "x", "middle", "")
+    assert tokenizer.decode(fill_in_the_middle.prompt(tokenizer, short, room=12)) == "x"
+
+
+@pytest.mark.parametrize(
+    ("guess", "right"), [("x = 1\n    y", True), ("x = 1  \n    y\n", True), ("x = 1\n  y", False), ("x = 1", False)]
+)
+def test_only_blanks_at_line_ends_do_not_count(guess: str, right: bool):
+    assert fill_in_the_middle.same(guess, "x = 1\n    y") is right
+
+
+def test_right_middles_are_counted_by_kind(world: dict[str, Path], monkeypatch: pytest.MonkeyPatch):
+    cases = middles.held_out(world["test_shards"], 2)
+    tokenizer = Tokenizer.bytewise()
+    answers = {tuple(fill_in_the_middle.prompt(tokenizer, case, 80)): case for of in cases.values() for case in of}
+
+    def generate(network, tokenizer, prompts, max_tokens):
+        known = [answers[tuple(prompt)] for prompt in prompts]
+        return [tokenizer.encode(case.middle if case.kind == "line" else "?").tolist() for case in known]
+
+    monkeypatch.setattr(fill_in_the_middle, "generate", generate)
+    knobs = {"cases": 2, "max_tokens": 128 - 80 - 3}
+    table = fill_in_the_middle.evaluate(world["model"], world, knobs, threads=1).to_pylist()
+    rows = {row["slice"]: row for row in table}
+    assert rows["exact match, line"]["value"] == 1.0 and rows["exact match, body"]["value"] == 0.0
+    assert json.loads(rows["exact match, body"]["detail"])["examples"][0]["guess"] == "?"
+
+
+def test_a_model_trained_without_is_a_gap_with_the_reason(world: dict[str, Path], tmp_path: Path):
+    shutil.copytree(world["model"], tmp_path / "model")
+    write_json(tmp_path / "model" / "settings.json", {"train": {"fim_share": 0.0}})
+    table = fill_in_the_middle.evaluate(tmp_path / "model", world, {"cases": 2, "max_tokens": 9}, threads=1)
+    assert len(table) == 0 and "train.fim_share was 0" in str(gap_of(table))

@@ -1,0 +1,101 @@
+"""Fill in the middle: how often the model writes exactly what was taken out of unseen code.
+
+A line, a span of characters, or a function's body is missing (Bavarian et al. 2022, arXiv:2207.14255, measure the same
+on HumanEval). The model reads what stands before and behind it in the order prefix, suffix, middle, as training
+arranges it (see `tokens.fim`), and has to end by itself: a middle that runs on is wrong.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from charmer.common import files
+from charmer.common.progress import Progress
+from charmer.evaluation.support import middles, subject
+from charmer.evaluation.support.statistics import wilson
+from charmer.evaluation.support.table import Row, gap, table
+from charmer.inference.generate import generate
+from charmer.tokens.tokenizer import Tokenizer
+
+NEEDS = ("test_shards",)
+ROWS = 32  # cases that are written at once
+MARKS = 3  # tokens that say which part comes next
+SUFFIX = 1 / 3  # share of what the model can read that goes to the text behind the middle
+LONGEST = 12  # characters of text that are encoded for each token that is wanted: more than tokens have
+EXAMPLES = 12
+
+
+def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
+    """Slices: "exact match, line", "exact match, span" and "exact match, body"; blanks at line ends do not count.
+
+    Args:
+        model: the model's folder; where its `settings.json` says that it was trained without, the table is a gap.
+        data: `test_shards`, the folder of the test split's Parquet shards.
+        settings: cases of each kind; max_tokens of a middle.
+        threads: of the CPU.
+
+    The detail of each slice holds its first cases: the line's beginning, the middle, the guess.
+
+    Raises:
+        Failure: the test split has no case.
+    """
+    if untrained(model):
+        return gap("The model never saw code arranged for it: train.fim_share was 0.")
+    network, tokenizer = subject.load(model, threads)
+    room = max(network.config.context_length - settings["max_tokens"], network.config.context_length // 2) - MARKS
+    found = middles.held_out(data["test_shards"], settings["cases"])
+    rows = []
+    with Progress("fill in the middle", sum(map(len, found.values())), "case") as progress:
+        for kind, cases in found.items():
+            guesses: list[str] = []
+            for first in range(0, len(cases), ROWS):
+                prompts = [prompt(tokenizer, case, room) for case in cases[first : first + ROWS]]
+                written = generate(network, tokenizer, prompts, max_tokens=settings["max_tokens"])
+                guesses += [tokenizer.decode(tokens) for tokens in written]
+                progress.advance(len(prompts))
+            rows += _row(kind, cases, guesses)
+    return table("fill_in_the_middle", rows)
+
+
+def untrained(model: Path) -> bool:
+    """Whether the settings beside a model say that no document it saw was rearranged."""
+    settings = model / "settings.json"
+    if not settings.exists():
+        return False  # nothing is known of it; its answers will tell
+    return not files.read_json(settings).get("train", {}).get("fim_share", 0)
+
+
+def prompt(tokenizer: Tokenizer, case: middles.Case, room: int) -> list[int]:
+    """What the model reads: at most `room` tokens of the text around the middle, the nearest, and the marks."""
+    behind = tokenizer.encode(case.suffix[: LONGEST * room]).tolist()[: int(room * SUFFIX)]
+    before = tokenizer.encode(case.prefix[-LONGEST * room :]).tolist()[-(room - len(behind)) :]
+    return [tokenizer.fim_prefix, *before, tokenizer.fim_suffix, *behind, tokenizer.fim_middle]
+
+
+def same(guess: str, middle: str) -> bool:
+    """Whether two texts differ in nothing but blanks at the ends of lines and around the whole."""
+    first, second = ([line.rstrip() for line in text.strip().split("\n")] for text in (guess, middle))
+    return first == second
+
+
+def _row(kind: str, cases: list[middles.Case], guesses: list[str]) -> list[Row]:
+    if not cases:
+        return []
+    right = sum(same(guess, case.middle) for case, guess in zip(cases, guesses, strict=True))
+    examples = [
+        {"before": case.prefix.rpartition("\n")[2], "rest": case.middle, "guess": guess, "path": case.path}
+        for case, guess in list(zip(cases, guesses, strict=True))[:EXAMPLES]
+    ]
+    return [
+        Row(
+            f"exact match, {kind}",
+            right / len(cases),
+            wilson(right, len(cases)),
+            len(cases),
+            "share",
+            {"examples": examples},
+        )
+    ]
