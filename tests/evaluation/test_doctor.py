@@ -84,9 +84,9 @@ def healthy(tmp_path_factory, modules) -> Path:
     return trained(tmp_path_factory.mktemp("healthy"), modules)
 
 
-def diagnosis(model: Path, data: dict[str, Path]) -> dict[str, bool | None]:
-    """What was found, by "<failure>: <sign>"."""
-    rows = doctor.evaluate(model, data, KNOBS, threads=1).to_pylist()
+def diagnosis(model: Path, data: dict[str, Path], **knobs) -> dict[str, bool | None]:
+    """What was found, by "<failure>: <sign>"; keywords are knobs of the doctor."""
+    rows = doctor.evaluate(model, data, KNOBS | knobs, threads=1).to_pylist()
     return {row["slice"]: json.loads(row["detail"])["found"] for row in rows}
 
 
@@ -173,9 +173,11 @@ def test_a_network_that_cannot_look_back_is_named(tmp_path, modules, monkeypatch
 
 def test_a_text_learned_by_heart_is_named(tmp_path):
     data = corpus(tmp_path, [module(1)[:500]])
-    found = diagnosis(trained(tmp_path, data), data)
-    assert named(found) == {"memorisation: apart", "memorisation: recited"}
+    model = trained(tmp_path, data)
+    found = diagnosis(model, data)
+    assert named(found) - {"memorisation: recited"} == {"memorisation: apart"}
     assert "masking or data: head start" not in found, "the text was seen twice before the first evaluation"
+    assert "memorisation: recited" in named(diagnosis(model, data, temperature=0.0)), "asked for what it is surest of"
 
 
 def test_a_model_that_repeats_itself_is_named(tmp_path):

@@ -29,7 +29,7 @@ def test_the_weights_of_a_step_count_by_a_power_of_its_number(share):
         average.update(step)
     numbers = np.arange(1.0, 301.0)
     powers = numbers ** (1 / share - 1)
-    assert float(average.model.norm.weight[0]) == pytest.approx((numbers * powers).sum() / powers.sum(), rel=0.02)
+    assert average.model.norm.weight[0].item() == pytest.approx((numbers * powers).sum() / powers.sum(), rel=0.02)
 
 
 def test_without_an_average_the_trained_network_is_the_one_that_is_scored():

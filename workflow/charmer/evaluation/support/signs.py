@@ -87,7 +87,7 @@ def of_learning_rate(metrics: Mapping[str, np.ndarray], knobs: Mapping[str, Any]
     # Healthy: 0. Broken: a jump once in a few steps; one in fifty is more than luck.
     jumped = spikes(loss)
     yield sign("spikes", jumped, "share", 0.02, f"{jumped:.1%} of the steps had a loss far above those before them")
-    # Healthy: 1, the first loss itself. Broken: 5 (AdamW) to 12 (Muon) without warm-up.
+    # Healthy: 1, the first loss itself. Broken: 5 (AdamW without warm-up) to 12 (Muon).
     peak = peak_of(loss) / max(loss[0], 1e-3) if len(loss) else 0.0
     yield sign("peak", peak, "times", 1.5, f"the loss rose to {peak:.2f} times its first value", judged=True)
     # Healthy: 0, the largest norm of any run being 2.7 times the clip. Broken: 0.8 to 1.
