@@ -40,7 +40,12 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tenso
     groups = keys.shape[2]
     if queries.device.type != "cpu" or length > LONGEST or keys.shape[1] != length:
         queries, keys, values = (tensor.transpose(1, 2) for tensor in (queries, keys, values))
-        seen = F.scaled_dot_product_attention(queries, keys, values, bias[:, None], enable_gqa=groups < heads)
+        shared = groups < heads
+        if shared and queries.device.type == "cuda" and torch.is_grad_enabled():
+            # Of CUDA's kernels with a mask, the one that keeps no scores takes a key for each query alone.
+            keys, values = (tensor.repeat_interleave(heads // groups, dim=1) for tensor in (keys, values))
+            shared = False
+        seen = F.scaled_dot_product_attention(queries, keys, values, bias[:, None], enable_gqa=shared)
         return seen.transpose(1, 2).reshape(rows, length, -1)
     queries = (queries * size**-0.5).view(rows, length, groups, -1, size)
     together = (tensor.transpose(1, 2).flatten(0, 1) for tensor in (queries, keys, values))

@@ -81,8 +81,8 @@ def _write_log_to(log: Path) -> None:
     screen.setLevel(logging.WARNING if sys.stderr.isatty() else logging.INFO)
     handlers: list[logging.Handler] = [screen]
     with contextlib.suppress(OSError):
-        log.write_bytes(b"")
-        handlers.append(logging.FileHandler(log, mode="a", encoding="utf-8"))  # the ranks of a training append to it too
+        log.write_bytes(b"")  # begun anew, then appended to, since the ranks of a training write to it as well
+        handlers.append(logging.FileHandler(log, mode="a", encoding="utf-8"))
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers, force=True
     )

@@ -42,7 +42,7 @@ def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
     if wanted != "auto":
         return {"bfloat16": torch.bfloat16, "float32": torch.float32}[wanted]
     if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported()
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
     elif device.type == "mps":
         native = True
     else:
@@ -85,13 +85,15 @@ def check_memory(
     """Refuse a run that the memory cannot hold.
 
     What a block keeps for the backward pass, in numbers a token: about 12 widths, 5 hidden sizes, and the shares of
-    attention, a little more than half of heads times context. Weights count for themselves, their gradients (one set a
-    worker), two moments, and the best ones. On a processor all ranks take from the same memory.
+    attention, a little more than half of heads times context (kept on a processor alone). Weights count for
+    themselves, their gradients (one set a worker), two moments, and the best ones. On a processor all ranks take from
+    the same memory.
 
     Raises:
         Failure: more is needed than is free.
     """
-    kept = 12 * config.width + 5 * config.hidden + 0.6 * config.heads * config.context_length
+    shares = 0.6 * config.heads * config.context_length if device.type == "cpu" else 0.0
+    kept = 12 * config.width + 5 * config.hidden + shares
     activations = workers * micro_tokens * kept * config.layers * dtype.itemsize
     weights = 4.0 * (5 + workers) * config.matrix_parameters()
     needed, free = activations + weights, free_memory(device) // (ranks if device.type == "cpu" else 1)

@@ -47,7 +47,8 @@ def launch(
         return
     folder = checkpoints / "ranks"
     shutil.rmtree(folder, ignore_errors=True)
-    logs = [handler.baseFilename for handler in logging.getLogger().handlers if isinstance(handler, logging.FileHandler)]
+    handlers = logging.getLogger().handlers
+    logs = [handler.baseFilename for handler in handlers if isinstance(handler, logging.FileHandler)]
     arguments = {
         "data": {name: str(path) for name, path in data.items()},
         "settings": settings,

@@ -3,8 +3,8 @@
 Notable here:
 - `Ranks` is one process alone: nothing to add up, nobody to agree with, and no `torch.distributed`. `Group` is one of
   several that torchrun started.
-- Gradients are summed over the ranks in one flat tensor, the loss and its count beside them, and divided by the count of
-  the whole batch afterwards. So a step is that of one rank with the same batch, but for the order of additions.
+- Gradients are summed over the ranks in one flat tensor, the loss and its count beside them, and divided by the count
+  of the whole batch afterwards. So a step is that of one rank with the same batch, but for the order of additions.
 - Whatever a rank cannot work out from its own state alike (the clock, a signal, a figure that only the first measured)
   comes from the first rank. The first alone writes.
 - A rank that is gone ends the others: what they send to it fails, which is `RankLost` here.
