@@ -42,6 +42,7 @@ class Catalogue:
         self._files |= self._found("corpus", "benchmarks", lambda at: _digests(at["curate"]["benchmarks"]))
         self._files |= self._found("vocab", "start", lambda at: start.digests(at.get("start", ""), start.TOKENIZER))
         self._files |= self._found("models", "start", lambda at: start.digests(at.get("start", ""), *start.FILES))
+        self._files |= self._found("metrics", "problems", lambda at: _problems(at["evaluate"]))
 
     def names(self, stage: str) -> str:
         """A wildcard constraint: the names of the variants of `stage`."""
@@ -82,6 +83,12 @@ class Catalogue:
             except Failure as failure:
                 found[stage, name] = {AWAY: str(failure)}
         return found
+
+
+def _problems(evaluate: Settings) -> str | None:
+    """A digest of the problems that a metric sets; a file that is not there is the metric's to complain of."""
+    paths = [Path(knobs["problems"]) for knobs in evaluate.values() if "problems" in knobs]
+    return sha256_of(paths[0]) if paths and paths[0].is_file() else None
 
 
 def _digests(benchmarks: list[str]) -> dict[str, str]:

@@ -18,6 +18,8 @@ from pathlib import Path
 from charmer.pipeline.naming import RESULTS, digest, ordered
 from charmer.pipeline.settings import Settings
 
+RUN_CODE = {"synthesis"}  # metrics that run what the model wrote
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -78,10 +80,10 @@ class Plan:
 
         evaluate = settings["evaluate"]
         metrics = tuple(
-            _variant("metrics", metric, {**lineage, "evaluate": {metric: evaluate.get(metric, {})}})
+            _variant("metrics", metric, {**lineage, "evaluate": {metric: _knobs(evaluate, metric)}})
             for metric in evaluate["metrics"]
         )
-        chosen = {metric: evaluate.get(metric, {}) for metric in evaluate["metrics"]}
+        chosen = {metric: _knobs(evaluate, metric) for metric in evaluate["metrics"]}
         run = _variant("runs", settings["name"], {**lineage, "evaluate": chosen})
         return cls(sources, corpus, vocab, windows, model, metrics, run)
 
@@ -112,6 +114,12 @@ def _relevant_vocab(section: Settings, copied: bool) -> Settings:
     """A vocabulary of characters or bytes, or one that is copied, has the size that it has: BPE's knobs are not part of
     its name."""
     return section if section["kind"] == "bpe" and not copied else {"kind": section["kind"]}
+
+
+def _knobs(evaluate: Settings, metric: str) -> Settings:
+    """A metric's own section; of those that run code, with the leave to run it unprotected, where that was given."""
+    leave = {"allow_unsandboxed": True} if evaluate["allow_unsandboxed"] and metric in RUN_CODE else {}
+    return evaluate.get(metric, {}) | leave
 
 
 def _variant(stage: str, name: str, settings: Settings) -> Variant:

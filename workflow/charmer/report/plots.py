@@ -38,6 +38,8 @@ CAPTIONS = {
     "memorisation": "Fifty tokens given back after fifty given; and the longest run of tokens shared with the training "
     "text. Beside both: files that training never saw.",
     "parses": "Of functions that the model wrote after held-out signatures. Lines: 95% intervals (Wilson).",
+    "synthesis": "Functions written from head and docstring, and run against tests. pass@k: the chance that one of k "
+    "samples is right. Tiers go from one-liners upward. Lines: 95% intervals.",
     "repetition": "Share of 4-grams that occurred before in the same text: the model's own beside the corpus's.",
 }
 
@@ -161,6 +163,8 @@ def metric(name: str, rows: Rows) -> list[Plot]:
         return bits_per_byte(rows)
     if name in ("samples", "doctor") or not rows:
         return []
+    if name == "synthesis":
+        return [intervals(name, title_of(name), CAPTIONS[name], _passes(rows))]
     if name == "calibration":
         bins = [row for row in members(rows, "bin") if "confidence" in row["detail"]]
         return [reliability(title_of(name), CAPTIONS[name], bins)] if bins else []
@@ -177,9 +181,15 @@ def metric(name: str, rows: Rows) -> list[Plot]:
     return plots
 
 
+def _passes(rows: Rows) -> Rows:
+    """Overall before the tiers, and beside each other what belongs to one tier: "tier=2 pass@1" -> "tier 2, pass@1"."""
+    return [{**row, "member": ", ".join(row["slice"].replace("=", " ").rsplit(" ", 1))} for row in rows]
+
+
 def title_of(metric: str) -> str:
     """A metric's name for people."""
-    return {"parses": "Generated functions"}.get(metric, metric.replace("_", " ").capitalize())
+    named = {"parses": "Generated functions", "synthesis": "Function synthesis"}
+    return named.get(metric, metric.replace("_", " ").capitalize())
 
 
 def corpus(counts: dict[str, Any], card: dict[str, Any]) -> list[Plot]:

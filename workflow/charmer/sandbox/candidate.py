@@ -1,11 +1,12 @@
 """Inside the candidates' sandbox: a fork for each program, which answers calls of one of its functions.
 
 In:  "new " and a program with its function's name and limits; then lines for that program, until the next "new "
-Out: that program's lines; "gone " and a reason once it has ended or is out of time
+Out: that program's lines; "gone " and a reason once it has ended or is out of time; before each the program's token
 
 Forking what is loaded already costs a tenth of a new sandbox. A program cannot reach the next one through that: it is
 alone in its process, which may start no other and is killed before the next begins; the files that it leaves are
-removed; and this parent, though of the same user, lets nobody read or write its memory. A program that kills or stops
+removed; answers that it leaves in a pipe bear its token, not the next one's; and this parent, though of the same user,
+lets nobody read or write its memory. A program that kills or stops
 the parent ends the whole sandbox, which the judge then opens anew. Runs as `python -c`, behind the source of `values`.
 """
 
@@ -25,6 +26,7 @@ from charmer.sandbox.values import Peer
 
 DEPTH = 5000  # of recursion
 LONGEST = 8_000_000  # bytes of a line
+RESPITES = 8  # times that a program gets its time on the clock again because the machine was busy
 PR_SET_DUMPABLE = 4
 
 
@@ -34,8 +36,10 @@ class Program:
     def __init__(self, order: dict[str, Any], private: tuple[int, ...]) -> None:
         calls, self.calls = os.pipe()
         self.replies, replies = os.pipe()
-        self.deadline = time.monotonic() + order["wall_seconds"]
+        self.wall_seconds = self.patience = order["wall_seconds"]
+        self.respites = RESPITES
         self.seconds = order["cpu_seconds"]
+        self.token = order["token"].encode() + b" "
         self.pid = os.fork()
         if self.pid == 0:
             try:
@@ -61,7 +65,7 @@ class Program:
                 if not self.wait(write=True):
                     return self.end()
                 line = line[os.write(self.calls, line[: select.PIPE_BUF]) :]
-            while not self.unread.endswith(b"\n"):
+            while b"\n" not in self.unread:
                 if not self.wait(write=False) or len(self.unread) > LONGEST:
                     return self.end()
                 part = os.read(self.replies, 1 << 20)
@@ -70,27 +74,39 @@ class Program:
                 self.unread += part
         except BrokenPipeError:
             return self.end()
-        line, self.unread = self.unread, b""
-        return line
+        line, newline, self.unread = self.unread.partition(b"\n")
+        return line + newline
 
     def wait(self, write: bool) -> bool:
-        """Until it reads or has written; false when its time is over."""
-        left = max(0.0, self.deadline - time.monotonic())
-        ready = select.select([] if write else [self.replies], [self.calls] if write else [], [], left)
-        return any(ready)
+        """Until it reads or has written; false when our patience is at an end."""
+        while self.patience > 0:
+            began = time.monotonic()
+            ready = select.select([] if write else [self.replies], [self.calls] if write else [], [], self.patience)
+            self.patience -= time.monotonic() - began
+            if any(ready):
+                return True
+            if self.respites and self.starved():
+                self.respites -= 1
+                self.patience = self.wall_seconds
+        return False
+
+    def starved(self) -> bool:
+        """Whether it would compute if only it had a processor: on a busy machine that's no fault of its own."""
+        with contextlib.suppress(OSError), open(f"/proc/{self.pid}/stat", "rb") as file:  # noqa: PTH123
+            return file.read().rpartition(b")")[2].split()[0] in (b"R", b"D")
+        return False
 
     def end(self) -> bytes:
         """Kill it; the word for the judge."""
         if self.pid == 0:
             return b"gone ended before its answer\n"
-        late = time.monotonic() >= self.deadline
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         used = os.wait4(self.pid, 0)[2]
         self.pid = 0
         os.close(self.calls)
         os.close(self.replies)
-        if late:
+        if self.patience <= 0:
             return b"gone limit reached: wall clock\n"
         if used.ru_utime + used.ru_stime >= self.seconds * 0.99:
             return b"gone limit reached: processor time\n"
@@ -149,7 +165,7 @@ def serve(folders: list[str]) -> None:
                 wipe(folder)
             program = Program(json.loads(line[4:]), (lines.fileno(), said))
         elif program is not None:
-            reply = program.ask(line)
+            reply = program.token + program.ask(line)
             while reply:
                 reply = reply[os.write(said, reply) :]
 

@@ -18,6 +18,7 @@ import contextlib
 import inspect
 import json
 import os
+import secrets
 import selectors
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,13 +32,13 @@ from charmer.sandbox.run import FLAGS, Process, Sandbox
 
 SPARE = 1  # judges beyond one a core: some always wait for a sandbox to open or close
 MEMORY_MB = 256  # of one program
-GRACE = 2.0  # seconds after which the sandbox is ended, if it has not itself ended a program whose time is over
+GRACE = 10  # times its time on the clock after which a program's sandbox is ended, if that did not end the program
 LONGEST = 16 * MB  # bytes of a line
-LOOK = 0.1  # seconds between looks at a sandbox while nothing is said
+LOOK = 0.25  # seconds between looks at a sandbox while nothing is said
 
 
 @dataclass(frozen=True)
-class Tests:
+class Task:
     """What candidates are judged by.
 
     Attributes:
@@ -60,21 +61,21 @@ class Verdict:
 
 
 def judge(
-    sandbox: Sandbox, work: Iterable[tuple[Tests, Sequence[str]]], timeout: float, workers: int
+    sandbox: Sandbox, work: Iterable[tuple[Task, Sequence[str]]], timeout: float, workers: int
 ) -> Iterator[list[Verdict]]:
     """Judge the programs of each problem, several problems side by side.
 
     Args:
-        work: the tests of each problem, and the programs to judge by them. Equal programs are judged once.
-        timeout: processor time for one program, in seconds, the start of Python included; on the clock, twice as
-            much and two seconds.
+        work: the task of each problem, and the programs to judge by its tests. Equal programs are judged once.
+        timeout: processor time for one program, in seconds. On the clock it has twice as much and two seconds, not
+            counting the time for which the machine is too busy to let it compute.
         workers: cores to use.
 
     Yields:
         The verdicts of each problem's programs, in the order of `work`.
     """
     with ThreadPoolExecutor(workers + SPARE) as pool:
-        jobs = [pool.submit(_judge_problem, sandbox, tests, programs, timeout) for tests, programs in work]
+        jobs = [pool.submit(_judge_problem, sandbox, task, programs, timeout) for task, programs in work]
         try:
             for job in jobs:
                 yield job.result()
@@ -82,9 +83,9 @@ def judge(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _judge_problem(sandbox: Sandbox, tests: Tests, programs: Sequence[str], timeout: float) -> list[Verdict]:
+def _judge_problem(sandbox: Sandbox, task: Task, programs: Sequence[str], timeout: float) -> list[Verdict]:
     verdicts: dict[str, Verdict] = {}
-    with _Pair(sandbox, tests, timeout, len(programs)) as pair:
+    with _Pair(sandbox, task, timeout, len(programs)) as pair:
         for program in dict.fromkeys(programs):
             verdicts[program] = _unfit(program) or pair.judge(program)
     return [verdicts[program] for program in programs]
@@ -102,10 +103,10 @@ def _unfit(program: str) -> Verdict | None:
 class _Pair:
     """The two sandboxes of one problem, opened when first needed, and again after one had to be ended."""
 
-    def __init__(self, sandbox: Sandbox, tests: Tests, timeout: float, programs: int) -> None:
-        self.sandbox, self.tests, self.timeout = sandbox, tests, timeout
+    def __init__(self, sandbox: Sandbox, task: Task, timeout: float, programs: int) -> None:
+        self.sandbox, self.task, self.timeout = sandbox, task, timeout
         self.wall = 2 * timeout + 2
-        together = programs * (self.wall + GRACE)
+        together = programs * GRACE * self.wall
         self.limits = Limits(
             cpu_seconds=together,
             wall_seconds=together,
@@ -132,7 +133,7 @@ class _Pair:
         try:
             if self.lines is None:
                 self.lines = self._open(tester), self._open(candidate, *self._folders())
-                self.lines[0].queue(json.dumps(vars(self.tests)).encode())
+                self.lines[0].queue(json.dumps(vars(self.task)).encode())
             return self._relay(*self.lines, program)
         except _Broken as broken:
             self.__exit__()
@@ -148,9 +149,10 @@ class _Pair:
 
     def _relay(self, judging: _Line, answering: _Line, program: str) -> Verdict:
         """Carry calls to the candidate and answers back, until the tester has come to its verdict."""
-        deadline = time.monotonic() + self.wall + GRACE
-        order = {"program": program, "entry_point": self.tests.entry_point, "cpu_seconds": self.timeout}
-        order |= {"wall_seconds": self.wall, "memory_bytes": int(MEMORY_MB * MB)}
+        deadline = time.monotonic() + GRACE * self.wall
+        order = {"program": program, "entry_point": self.task.entry_point, "cpu_seconds": self.timeout}
+        token = secrets.token_hex(8)
+        order |= {"token": token, "wall_seconds": self.wall, "memory_bytes": int(MEMORY_MB * MB)}
         answering.queue(b"new " + json.dumps(order).encode())
         judging.queue(b"begin")
         judging.send(deadline)
@@ -163,7 +165,10 @@ class _Pair:
                 return Verdict(False, reason or said.removeprefix(b"failed ").decode("utf-8", "replace"))
             answering.queue(said)
             answering.send(deadline)
-            answer = answering.receive(deadline)
+            answer = b""
+            while not answer.startswith(token.encode()):  # an earlier program's words may still come in
+                answer = answering.receive(deadline)
+            answer = answer.partition(b" ")[2]
             if answer.startswith(b"gone "):
                 reason = answer.removeprefix(b"gone ").decode("utf-8", "replace")
             judging.queue(answer)

@@ -191,6 +191,7 @@ class Process:
             self.popen = _popen([*box, *launch], inherited, {})
             told_in.close()
             told = told_out.read()
+        self.root = self.popen.pid  # unless a sandbox was made
         with contextlib.suppress(ValueError, KeyError, ProcessLookupError):
             self.root = json.loads(told)["child-pid"]
             self._first = os.pidfd_open(self.root)

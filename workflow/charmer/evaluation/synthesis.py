@@ -1,0 +1,193 @@
+"""Function synthesis: does what the model writes do what the docstring asks? pass@1 and pass@10 on problems with tests.
+
+Each problem's prompt is continued several times, sampled; what comes out is run against the problem's tests in the
+sandbox, by a judge whose verdict the program cannot forge. pass@k is the unbiased estimator of the chance that one of
+k samples is right (Chen et al. 2021, arXiv:2107.03374); its intervals come from a bootstrap over problems.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from charmer.common.progress import Progress
+from charmer.evaluation.support import functions, subject
+from charmer.evaluation.support.problems import Problem, load
+from charmer.evaluation.support.statistics import Interval, bootstrap_ratio, wilson
+from charmer.evaluation.support.table import Row, gap, table
+from charmer.inference.generate import generate
+from charmer.model.network import Transformer
+from charmer.sandbox.judge import Task, Verdict, judge
+from charmer.sandbox.run import Sandbox, Unavailable
+from charmer.tokens.tokenizer import Tokenizer
+
+NEEDS = ()
+
+TOGETHER = 16  # problems whose samples are written in one batch
+SHOWN = 12  # programs that the report shows
+KS = (1, 10)
+
+logger = logging.getLogger("charmer")
+
+
+def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
+    """The slices of `evaluate_problems`, or a gap where generated code cannot be isolated and may not run without.
+
+    Args:
+        model: the model's folder.
+        data: nothing of it is used.
+        settings: problems (a path), samples, max_tokens, temperature, seed, timeout; allow_unsandboxed, where given.
+        threads: of the CPU, for the model and for the judge.
+
+    Raises:
+        Failure: the file of problems is absent or wrong.
+    """
+    problems = load(Path(settings["problems"]))
+    try:
+        sandbox = Sandbox(settings.get("allow_unsandboxed", False))
+    except Unavailable as reason:
+        logger.warning("synthesis: %s", reason)
+        return gap(str(reason))
+    return evaluate_problems(model, problems, settings, threads, sandbox)
+
+
+def evaluate_problems(
+    model: Path, problems: Sequence[Problem], settings: dict[str, Any], threads: int, sandbox: Sandbox
+) -> pa.Table:
+    """Slices: "pass@1" and, with at least ten samples, "pass@10"; and the same for each tier ("tier=2 pass@1").
+
+    Args:
+        model: the model's folder.
+        problems: as `problems.load` gives them.
+        settings: samples, max_tokens, temperature, seed; timeout, the processor time of one sample in seconds.
+        threads: of the CPU.
+        sandbox: where the samples run.
+
+    The detail of "pass@1" holds `problems` (task_id, tier, right, samples) and `programs`, some samples for the eye
+    (task_id, tier, prompt, text, passed, reason).
+    """
+    network, tokenizer = subject.load(model, threads)
+    samples = write(network, tokenizer, problems, settings)
+    verdicts = judge_samples(problems, samples, settings["timeout"], threads, sandbox)
+    return figures(problems, samples, verdicts)
+
+
+def write(
+    network: Transformer, tokenizer: Tokenizer, problems: Sequence[Problem], settings: dict[str, Any]
+) -> list[list[str]]:
+    """`settings["samples"]` programs for each problem: the prompt, and the model's function up to its end."""
+    written = []
+    with Progress("writing", len(problems), "problem") as progress:
+        for first in range(0, len(problems), TOGETHER):
+            part = problems[first : first + TOGETHER]
+            written += _write_together(network, tokenizer, part, settings, settings["seed"] + first)
+            progress.advance(len(part))
+    return written
+
+
+def _write_together(
+    network: Transformer, tokenizer: Tokenizer, problems: Sequence[Problem], settings: dict[str, Any], seed: int
+) -> list[list[str]]:
+    count = settings["samples"]
+    # Blanks at a prompt's end are left to the model, whose tokens may hold a newline with the blanks behind it.
+    prompts = [problem.prompt.rstrip() for problem in problems for _ in range(count)]
+
+    def text_of(tokens: list[int]) -> str:
+        return tokenizer.decode([id_ for id_ in tokens if id_ != tokenizer.eof])
+
+    def ended(row: int, tokens: list[int]) -> bool:
+        last = b"".join(tokenizer.token_bytes(id_) for id_ in tokens[-2:])
+        if not re.search(rb"\n\S", last):
+            return False
+        text = text_of(tokens)
+        return any(functions.compiles((prompts[row] + text)[:cut]) for cut in functions.cuts(prompts[row], text))
+
+    outputs = generate(
+        network,
+        tokenizer,
+        [[tokenizer.eof, *tokenizer.encode(prompt).tolist()] for prompt in prompts],
+        max_tokens=settings["max_tokens"],
+        temperature=settings["temperature"],
+        seed=seed,
+        until=ended,
+    )
+    texts = [
+        functions.function_of(prompt, text_of(output), len(output) < settings["max_tokens"])
+        for prompt, output in zip(prompts, outputs, strict=True)
+    ]
+    return [texts[first : first + count] for first in range(0, len(texts), count)]
+
+
+def judge_samples(
+    problems: Sequence[Problem], samples: Sequence[Sequence[str]], timeout: float, threads: int, sandbox: Sandbox
+) -> list[list[Verdict]]:
+    """The verdict on each sample of each problem."""
+    work = [
+        (Task(problem.prompt + problem.canonical_solution, problem.entry_point, problem.test), texts)
+        for problem, texts in zip(problems, samples, strict=True)
+    ]
+    verdicts = []
+    with Progress("judging", len(problems), "problem") as progress:
+        for found in judge(sandbox, work, timeout, threads):
+            verdicts.append(found)
+            progress.advance(1)
+    return verdicts
+
+
+def pass_at(k: int, samples: int, right: int) -> float:
+    """The unbiased estimate of the chance that of `k` samples one is right, when `right` of `samples` are."""
+    return 1.0 - math.comb(samples - right, k) / math.comb(samples, k)
+
+
+def figures(
+    problems: Sequence[Problem], samples: Sequence[Sequence[str]], verdicts: Sequence[Sequence[Verdict]]
+) -> pa.Table:
+    """The table of what was judged."""
+    right = [sum(verdict.passed for verdict in found) for found in verdicts]
+    count = len(verdicts[0])
+    tiers = sorted({problem.tier for problem in problems if problem.tier is not None})
+    rows: list[Row] = []
+    for tier in (None, *tiers):
+        members = [place for place, problem in enumerate(problems) if tier is None or problem.tier == tier]
+        for k in (k for k in KS if k <= count):
+            chances = np.array([pass_at(k, count, right[place]) for place in members])
+            detail = _detail(problems, samples, verdicts, right) if not rows else None
+            name = f"pass@{k}" if tier is None else f"tier={tier} pass@{k}"
+            rows.append(Row(name, float(chances.mean()), _interval(chances), len(members), "share", detail))
+    return table("synthesis", rows)
+
+
+def _interval(chances: np.ndarray) -> Interval | None:
+    """By the bootstrap; where all problems ended alike it would claim certainty, and Wilson's stands in."""
+    if chances.min() == chances.max():
+        return wilson(round(float(chances.sum())), len(chances)) if chances[0] in (0.0, 1.0) else None
+    return bootstrap_ratio(chances, np.ones(len(chances)))
+
+
+def _detail(
+    problems: Sequence[Problem],
+    samples: Sequence[Sequence[str]],
+    verdicts: Sequence[Sequence[Verdict]],
+    right: Sequence[int],
+) -> dict[str, Any]:
+    """One program a problem, first those that passed, the hardest of them first."""
+    chosen: list[dict[str, Any]] = []
+    for problem, texts, found in zip(problems, samples, verdicts, strict=True):
+        text, verdict = max(zip(texts, found, strict=True), key=lambda pair: pair[1].passed)
+        chosen.append(
+            {"task_id": problem.task_id, "tier": problem.tier, "prompt": problem.prompt.rstrip(), "text": text}
+            | {"passed": verdict.passed, "reason": verdict.reason}
+        )
+    chosen.sort(key=lambda program: (-program["passed"], -(program["tier"] or 0)))
+    counts = [
+        {"task_id": problem.task_id, "tier": problem.tier, "right": good, "samples": len(found)}
+        for problem, good, found in zip(problems, right, verdicts, strict=True)
+    ]
+    return {"problems": counts, "programs": chosen[:SHOWN]}
