@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,8 +67,9 @@ def show(files: list[Scored], refused: list[Refusal], as_json: bool) -> None:
             record = {"path": None, "bits_per_byte": bits / size, "bytes": size}
             print(json.dumps({**record, "tokens": tokens, "files": len(files)}))
         return
-    for one in refused:
-        print(f"refused: {one.path}: {one.reason}{f' ({one.detail})' if one.detail else ''}", file=sys.stderr)
+    from charmer.corpus import given
+
+    given.complain(refused)
     for file in files:
         print(f"{file.bits_per_byte:7.3f}  {file.path}")
     if len(files) > 1:

@@ -7,6 +7,7 @@ training would see; only the curation is left out.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,9 @@ def _crashed(batch: Batch, death: WorkerDied) -> Outcome:
     (file,) = batch.files
     why = Refusal(file.package.name, file.path, file.bytes, "crashes the parser", f"status {death.returncode}")
     return Outcome([], [why], file.bytes)
+
+
+def complain(refused: Sequence[Refusal]) -> None:
+    """Name the refused files on standard error, one a line, with the reason."""
+    for one in refused:
+        print(f"refused: {one.path}: {one.reason}{f' ({one.detail})' if one.detail else ''}", file=sys.stderr)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import regex
+import regex  # type: ignore[import-untyped]
 import torch
 from torch import Tensor
 

@@ -80,9 +80,7 @@ def latest() -> Path:
         model = _model_of(summary)
         if model is not None and summary.parent.name.rpartition("-")[0] != SMOKE:
             return model
-    raise Failure(
-        "results/runs holds no finished run; make one with `make`, or name a model with --model FOLDER"
-    )
+    raise Failure("results/runs holds no finished run; make one with `make`, or name a model with --model FOLDER")
 
 
 def _model_of(summary: Path) -> Path | None:
