@@ -83,6 +83,14 @@ def test_once_counts_every_token_of_the_corpus_exactly_once(
     assert tokenizer.byte_lengths[counted].sum() == sum(len(text.encode()) for text in texts)
 
 
+def test_a_batch_is_cut_into_pieces_that_hold_the_same_predictions(small: Path) -> None:
+    whole = opened(small).batch([0])
+    pieces = whole.cut(2)
+    assert [tuple(tensor.shape) for tensor in pieces] == [(2, 4)] * 4
+    assert [tensor.flatten().tolist() for tensor in pieces] == [tensor.flatten().tolist() for tensor in whole]
+    assert whole.cut(1) is whole
+
+
 def test_without_once_what_windows_repeat_counts_again(small: Path) -> None:
     assert opened(small, once=True).batch([1]).mask.tolist() == [[False] * 2 + [True] * 6]
     assert opened(small).batch([1]).mask.all()

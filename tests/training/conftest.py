@@ -32,6 +32,7 @@ SETTINGS = {
         "warmup": 0.1,
         "decay": 0.4,
         "average": 0.0,
+        "context_warmup": 0.0,
         "clip": 1.0,
         "precision": "float32",
         "device": "cpu",

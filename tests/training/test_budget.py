@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from charmer.common.failure import Failure
-from charmer.training.budget import Budget, rate
+from charmer.training.budget import Budget, pieces, rate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,3 +48,20 @@ def test_cosine_rises_and_falls():
 @given(st.floats(-1, 2), st.sampled_from(["wsd", "cosine"]), st.floats(0, 1, allow_subnormal=False), st.floats(0, 1))
 def test_no_knob_makes_the_rate_leave_its_bounds(progress, schedule, warmup, decay):
     assert 0 <= rate(progress, schedule, warmup, decay) <= 1
+
+
+@pytest.mark.parametrize(
+    ("progress", "context", "share", "expected"),
+    [
+        (0.0, 512, 0.6, 4),
+        (0.29, 512, 0.6, 4),
+        (0.31, 512, 0.6, 2),
+        (0.6, 512, 0.6, 1),
+        (0.0, 512, 0.0, 1),
+        (0.0, 384, 1.0, 2),  # 192 tokens; 96 would be too short
+        (0.99, 1024, 1.0, 2),
+        (0.0, 128, 0.6, 1),
+    ],
+)
+def test_windows_are_read_in_pieces_that_double(progress: float, context: int, share: float, expected: int) -> None:
+    assert pieces(progress, context, share) == expected

@@ -19,7 +19,7 @@ from charmer.common.files import open_array, read_json, read_table, write_array
 from charmer.model import folder
 from charmer.model.network import ModelConfig
 from charmer.tokens.tokenizer import Tokenizer
-from charmer.training import checkpoint
+from charmer.training import budget, checkpoint
 from charmer.training.engine import Engine
 from charmer.training.hardware import check_memory
 
@@ -61,6 +61,15 @@ def test_micro_batches_change_no_more_than_rounding(run):
         losses.append(read_table(out / "metrics.parquet")["loss"].to_numpy())
     np.testing.assert_allclose(losses[0], losses[2], rtol=1e-3)
     np.testing.assert_allclose(losses[1], losses[2], rtol=1e-3)
+
+
+def test_windows_are_read_in_short_pieces_first(run, monkeypatch):
+    monkeypatch.setattr(budget, "SHORTEST_PIECE", 8)
+    out = run(context_warmup=0.5)
+    assert read_table(out / "metrics.parquet")["context"].to_pylist() == [8] * 3 + [16] * 3 + [32] * 6
+    config = ModelConfig(vocab_size=264, context_length=32, **run.settings()["model"])
+    expected = 128 * (3 * config.flops_per_token(8) + 3 * config.flops_per_token(16) + 6 * config.flops_per_token())
+    assert read_json(out / "training.json")["flops"] == expected
 
 
 @pytest.mark.parametrize("knobs", [{}, {"fim_share": 0.5, "fim_spm_share": 0.3}])

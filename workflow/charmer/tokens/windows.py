@@ -35,6 +35,11 @@ class Batch(NamedTuple):
     mask: torch.Tensor  # bool[B, T], where the prediction counts
     segments: torch.Tensor  # int32[B, T], number of the document within the window; attention stays within a number
 
+    def cut(self, pieces: int) -> Batch:
+        """Each window in so many pieces, which see nothing of one another: B * pieces windows of T / pieces tokens."""
+        rows = len(self.x) * pieces
+        return self if pieces == 1 else Batch(*(tensor.reshape(rows, -1) for tensor in self))
+
 
 class Windows:
     """The windows of one split by their number: `windows.batch([3, 1, 4])`.

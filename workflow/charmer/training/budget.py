@@ -15,6 +15,7 @@ from pathlib import Path
 from charmer.common.failure import Failure
 from charmer.common.files import read_table
 
+SHORTEST_PIECE = 128  # tokens
 PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMG]?) (minute|step|token)s?")
 SCALES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 
@@ -85,3 +86,21 @@ def rate(progress: float, schedule: str, warmup: float, decay: float) -> float:
     if schedule == "cosine":
         return 0.5 * (1.0 + math.cos(math.pi * (progress - warmup) / max(1.0 - warmup, 1e-9)))
     return min(1.0, (1.0 - progress) / decay) if decay > 0 else 1.0
+
+
+def pieces(progress: float, context: int, share: float) -> int:
+    """In how many pieces of equal length each window is read: short ones at first, later the whole.
+
+    Short inputs first (Press et al. 2020, arXiv:2012.15832; Li et al. 2021, arXiv:2108.06084): what stands near is
+    learned sooner where nothing far distracts from it, and costs less.
+
+    Args:
+        progress: share of the budget that is spent.
+        context: tokens in a window.
+        share: of the budget over which the pieces grow, by doubling, from 128 tokens (or the shortest length that
+            doublings lead from to `context`) to the whole.
+    """
+    doublings = 0
+    while context % (2 << doublings) == 0 and context // (2 << doublings) >= SHORTEST_PIECE:
+        doublings += 1
+    return 1 << max(0, doublings - int(progress / share * doublings)) if 0 <= progress < share else 1

@@ -82,6 +82,7 @@ class Engine:
         """The micro-batches of a batch, on the device."""
         if self.model.device.type == "cuda":  # only from pinned memory does a copy run beside the computation
             batch = Batch(*(tensor.pin_memory() for tensor in batch))
+        rows = max(1, self.micro_tokens // batch.x.shape[1])
         for tensors in zip(*(tensor.split(rows) for tensor in batch), strict=True):
             yield Batch(*(tensor.to(self.model.device, non_blocking=True) for tensor in tensors))
 

@@ -29,6 +29,7 @@ METRICS = pa.schema(
         "tokens": pa.int64(),
         "tokens_per_second": pa.float64(),
         "mfu": pa.float64(),
+        "context": pa.int64(),
         "seconds": pa.float64(),
         "waited": pa.float64(),
         "progress": pa.float64(),

@@ -23,7 +23,7 @@ from charmer.common.failure import Failure
 from charmer.common.progress import Progress
 from charmer.training import checkpoint
 from charmer.training.average import Average
-from charmer.training.budget import Budget, rate
+from charmer.training.budget import Budget, pieces, rate
 from charmer.training.data import Batches
 from charmer.training.engine import Engine
 from charmer.training.held_out import HeldOut
@@ -147,7 +147,7 @@ class Run:
             share = rate(middle, self.knobs["schedule"], self.knobs["warmup"], self.knobs["decay"])
             learning_rate = self.knobs["learning_rate"] * share
             started = time.monotonic()
-            batch = batches.next()
+            batch = batches.next().cut(pieces(middle, self.model.config.context_length, self.knobs["context_warmup"]))
             waited = time.monotonic() - started
             loss, norm = self.engine.measure(batch)
             with self.interrupts.hold():  # weights and counters move together, or not at all
@@ -157,7 +157,7 @@ class Run:
                     self.average.update(self.step + 1)
                 self.last_step_seconds = time.monotonic() - started
                 self.seconds = spent_before + time.monotonic() - begun
-                self._count(loss, learning_rate, norm, waited, middle, skipped)
+                self._count(loss, learning_rate, norm, waited, middle, skipped, batch.x.shape[1])
             self._show(bar, f"loss {loss:.3f}")
             if time.monotonic() - logged >= self.knobs["log_seconds"]:
                 logged = time.monotonic()
@@ -184,7 +184,14 @@ class Run:
         return self.budget.progress(self.step + steps, tokens, self.seconds + steps * self.last_step_seconds)
 
     def _count(
-        self, loss: float, learning_rate: float, norm: float, waited: float, progress: float, skipped: bool
+        self,
+        loss: float,
+        learning_rate: float,
+        norm: float,
+        waited: float,
+        progress: float,
+        skipped: bool,
+        context: int,
     ) -> None:
         """Count a step, skipped ones too, and add its row to the metrics.
 
@@ -201,7 +208,8 @@ class Run:
             gradient_norm=norm,
             tokens=self.tokens,
             tokens_per_second=count / seconds,
-            mfu=count * self.model.config.flops_per_token() / seconds / self.peak,
+            mfu=count * self.model.config.flops_per_token(context) / seconds / self.peak,
+            context=context,
             seconds=self.seconds,
             waited=waited,
             progress=progress,

@@ -104,7 +104,7 @@ def _train(
     model.to(device)
 
     optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], knobs["embedding_rate"], workers)
-    engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows, pool, interrupts, ranks)
+    engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows * context, pool, interrupts, ranks)
     peak = matrix_peak(device, dtype, pool, workers) * ranks.size
     run = Run(Budget.parse(knobs["budget"]), knobs, engine, held_out, checkpoints, identity, peak)
     done = run.resume() * rows
@@ -125,7 +125,7 @@ def _train(
         "steps": run.step,
         "tokens": run.tokens,
         "seconds": run.seconds,
-        "flops": run.tokens * config.flops_per_token(),
+        "flops": knobs["batch_tokens"] * sum(map(config.flops_per_token, run.record.metrics["context"])),
         "bits_per_byte": run.record.best,
         "budget": knobs["budget"],
         "threads": workers,
