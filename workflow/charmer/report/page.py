@@ -94,11 +94,7 @@ def configuration(name: str, settings: Mapping[str, Any]) -> str:
     config: dict[str, Any] = {"name": readable, "code": []}
     config |= {section: settings[section] for section in SECTIONS if section in settings}
     metrics = settings.get("evaluate", {})
-    leave = "allow_unsandboxed"  # one knob for all metrics that run code, which each of them keeps with its own
-    own = {name: {key: value for key, value in knobs.items() if key != leave} for name, knobs in metrics.items()}
-    config["evaluate"] = {"metrics": list(metrics), **own}
-    if any(leave in knobs for knobs in metrics.values()):
-        config["evaluate"][leave] = True
+    config["evaluate"] = {"metrics": list(metrics), **metrics}
     return yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
 
 
