@@ -63,12 +63,17 @@ def write_run(results: Path, name: str, model: str, seconds: int) -> Path:
     return results / "models" / model
 
 
-def test_latest_is_the_newest_run_that_is_no_smoke_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_latest_is_the_newest_run_that_is_neither_a_smoke_test_nor_a_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(models, "PRETRAINED", tmp_path / "pretrained")
     write_run(tmp_path / "results", "laptop-00000001", "first", seconds=1000)
     wanted = write_run(tmp_path / "results", "laptop-00000002", "second", seconds=2000)
     write_run(tmp_path / "results", "smoke-00000003", "third", seconds=3000)
+    write_run(tmp_path / "results", "laptop-00000005", "fourth", seconds=4000)
+    cell = tmp_path / "results" / "grids" / "rates-1" / "cells" / "rate~0.01" / "seed~1" / "summary.json"
+    write_json(cell, {"run": "laptop-00000005"})
     (tmp_path / "results" / "runs" / "broken-00000004").mkdir()
     (tmp_path / "results" / "runs" / "broken-00000004" / "summary.json").write_text("{")
     assert models.folder("latest") == models.folder(None) == wanted.relative_to(tmp_path)

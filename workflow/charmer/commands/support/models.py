@@ -8,6 +8,7 @@ or where there is none that of the checkout from which Charmer is installed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,11 +77,24 @@ def latest() -> Path:
     """
     results = next((place for place in (Path("results"), CHECKOUT / "results") if (place / "runs").is_dir()), None)
     runs = sorted(results.glob("runs/*/summary.json"), key=lambda file: file.stat().st_mtime) if results else []
+    cells = _cells(results) if results else set()
     for summary in reversed(runs):
+        run = summary.parent.name
         model = _model_of(summary)
-        if model is not None and summary.parent.name.rpartition("-")[0] != SMOKE:
+        if model is not None and run not in cells and run.rpartition("-")[0] != SMOKE:
             return model
     raise Failure("results/runs holds no finished run; make one with `make`, or name a model with --model FOLDER")
+
+
+def _cells(results: Path) -> set[str]:
+    """The names of the runs that are cells of grids: a grid's folder holds the summary of each."""
+    from charmer.common.files import read_json
+
+    found = set()
+    for summary in results.glob("grids/*/cells/**/summary.json"):
+        with contextlib.suppress(Failure, KeyError, TypeError):
+            found.add(read_json(summary)["run"])
+    return found
 
 
 def _model_of(summary: Path) -> Path | None:
