@@ -83,12 +83,13 @@ def test_once_counts_every_token_of_the_corpus_exactly_once(
     assert tokenizer.byte_lengths[counted].sum() == sum(len(text.encode()) for text in texts)
 
 
-def test_a_batch_is_cut_into_pieces_that_hold_the_same_predictions(small: Path) -> None:
-    whole = opened(small).batch([0])
-    pieces = whole.cut(2)
-    assert [tuple(tensor.shape) for tensor in pieces] == [(2, 4)] * 4
-    assert [tensor.flatten().tolist() for tensor in pieces] == [tensor.flatten().tolist() for tensor in whole]
-    assert whole.cut(1) is whole
+def test_the_pieces_of_a_window_hold_its_predictions(small: Path) -> None:
+    windows = opened(small, once=True)
+    whole, pieces = windows.batch([1]), windows.batch([3, 2], pieces=2)
+    assert pieces.x.shape == (2, 4)
+    for of_whole, of_pieces in zip(whole[:3], pieces[:3], strict=True):
+        assert of_pieces.flip(0).flatten().tolist() == of_whole.flatten().tolist()
+    assert (pieces.segments[:, 0] == 0).all()
 
 
 def test_without_once_what_windows_repeat_counts_again(small: Path) -> None:

@@ -35,11 +35,6 @@ class Batch(NamedTuple):
     mask: torch.Tensor  # bool[B, T], where the prediction counts
     segments: torch.Tensor  # int32[B, T], number of the document within the window; attention stays within a number
 
-    def cut(self, pieces: int) -> Batch:
-        """Each window in so many pieces, which see nothing of one another: B * pieces windows of T / pieces tokens."""
-        rows = len(self.x) * pieces
-        return self if pieces == 1 else Batch(*(tensor.reshape(rows, -1) for tensor in self))
-
 
 class Windows:
     """The windows of one split by their number: `windows.batch([3, 1, 4])`.
@@ -79,21 +74,25 @@ class Windows:
         self._check_starts(windows)
         reached = np.concatenate([[0], self.starts[:-1] + context_length])
         self._repeated = np.maximum(reached - self.starts, 0) if once else np.zeros_like(self.starts)
-        self._offsets = np.arange(context_length + 1)
 
     def __len__(self) -> int:
         """How many windows there are."""
         return len(self.starts)
 
-    def batch(self, numbers: Sequence[int] | np.ndarray, rearrange: Rearrange | None = None) -> Batch:
+    def batch(self, numbers: Sequence[int] | np.ndarray, rearrange: Rearrange | None = None, pieces: int = 1) -> Batch:
         """The windows of these numbers, each put through `rearrange` if given (see `charmer.tokens.fim`).
 
         `rearrange(ids, number)` gets the T + 1 ids of a window and its number, and returns as many; it may fill up
         with <|fim_pad|>, which never counts.
+
+        Args:
+            pieces: of equal length that each window is cut into; then `numbers` are those of pieces (window n has the
+                pieces n * pieces and on), T is the length of one, and a piece sees nothing of the others.
         """
-        chosen = np.asarray(numbers, np.int64)
-        ids = self.tokens[self.starts[chosen, None] + self._offsets].astype(np.int64)
-        counts = self._offsets[None, :-1] >= self._repeated[chosen, None]
+        chosen, length = np.asarray(numbers, np.int64), self.context_length // pieces
+        offsets, (windows, places) = np.arange(length + 1), np.divmod(chosen, pieces)
+        ids = self.tokens[(self.starts[windows] + places * length)[:, None] + offsets].astype(np.int64)
+        counts = offsets[None, :-1] >= (self._repeated[windows] - places * length)[:, None]
         if rearrange is not None:
             ids = np.stack([rearrange(row, int(number)) for row, number in zip(ids, chosen, strict=True)])
             counts = counts & (ids[:, 1:] != self.fim_pad)

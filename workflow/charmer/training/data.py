@@ -2,7 +2,8 @@
 
 Notable here: the order is a function of the seed and the epoch, and the position in it one number, so a run goes on
 from a checkpoint with exactly the batches that it would have seen. What rearranges windows is made anew for each epoch,
-so an epoch may cut the same window in other places; it runs in the thread that reads ahead.
+so an epoch may cut the same window in other places; it runs in the thread that reads ahead. Windows that are read in
+pieces are mixed by the piece: a batch then shows as many places of the text as it has pieces.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from charmer.tokens.windows import Batch, Rearrange, Windows
 class Batches:
     """Endless batches of `size` windows, from window number `position` of the endless order on.
 
-    Each epoch has an order of its own; a batch may begin in one and end in the next.
+    Each epoch has an order of its own, and so has each number of pieces; a batch may begin in one epoch and end in the
+    next.
 
     Args:
         share: which windows of each batch are read: this rank's, where several share a batch.
@@ -37,31 +39,37 @@ class Batches:
     ) -> None:
         self.windows, self.size, self.seed, self.position = windows, size, seed, position
         self._rearranging, self._share = rearranging, share
-        self._epoch, self._order = -1, np.zeros(0, np.int64)
+        self._ordered, self._order = (-1, 0), np.zeros(0, np.int64)
         self._worker = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
-        self._next: Future[Batch] = self._worker.submit(self._read, position)
+        self._pieces, self._next = 1, self._worker.submit(self._read, position, 1)
 
-    def next(self) -> Batch:
-        """The next batch; the one after it is read meanwhile."""
+    def next(self, pieces: int = 1) -> Batch:
+        """The next batch, windows read in so many pieces; the one after it is read meanwhile, in as many."""
+        if pieces != self._pieces:
+            self._next.cancel()
+            self._pieces, self._next = pieces, self._worker.submit(self._read, self.position, pieces)
         batch = self._next.result()
         self.position += self.size
-        self._next = self._worker.submit(self._read, self.position)
+        self._next = self._worker.submit(self._read, self.position, pieces)
         return batch
 
     def close(self) -> None:
         """Stop reading ahead."""
         self._worker.shutdown(cancel_futures=True)
 
-    def _read(self, position: int) -> Batch:
-        epochs, places = np.divmod(np.arange(position, position + self.size)[self._share], len(self.windows))
-        parts = [self._part(epoch, places[epochs == epoch]) for epoch in np.unique(epochs).tolist()]
+    def _read(self, position: int, pieces: int) -> Batch:
+        windows = np.arange(position, position + self.size)[self._share]
+        numbers = (windows[:, None] * pieces + np.arange(pieces)).ravel()
+        epochs, places = np.divmod(numbers, len(self.windows) * pieces)
+        parts = [self._part(epoch, places[epochs == epoch], pieces) for epoch in np.unique(epochs).tolist()]
         return Batch(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
-    def _part(self, epoch: int, places: np.ndarray) -> Batch:
+    def _part(self, epoch: int, places: np.ndarray, pieces: int) -> Batch:
         rearrange = self._rearranging(epoch) if self._rearranging else None
-        return self.windows.batch(self._permutation(epoch)[places], rearrange)
+        return self.windows.batch(self._permutation(epoch, pieces)[places], rearrange, pieces)
 
-    def _permutation(self, epoch: int) -> np.ndarray:
-        if self._epoch != epoch:
-            self._epoch, self._order = epoch, np.random.default_rng([self.seed, epoch]).permutation(len(self.windows))
+    def _permutation(self, epoch: int, pieces: int) -> np.ndarray:
+        if self._ordered != (epoch, pieces):
+            random = np.random.default_rng([self.seed, epoch, pieces])
+            self._ordered, self._order = (epoch, pieces), random.permutation(len(self.windows) * pieces)
         return self._order

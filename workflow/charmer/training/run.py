@@ -147,7 +147,8 @@ class Run:
             share = rate(middle, self.knobs["schedule"], self.knobs["warmup"], self.knobs["decay"])
             learning_rate = self.knobs["learning_rate"] * share
             started = time.monotonic()
-            batch = batches.next().cut(pieces(middle, self.model.config.context_length, self.knobs["context_warmup"]))
+            context = self.model.config.context_length
+            batch = batches.next(pieces(middle, context, self.knobs["context_warmup"]))
             waited = time.monotonic() - started
             loss, norm = self.engine.measure(batch)
             with self.interrupts.hold():  # weights and counters move together, or not at all
