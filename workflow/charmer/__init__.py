@@ -8,6 +8,7 @@ The rooms, in the direction in which imports run (nothing imports upward):
     model       the network, in one file
     inference   cached generation, sampling, scoring
     training    loop, optimizer, schedule, checkpoints
+    sandbox     running code that nobody has read
     evaluation  one module a metric
     report      plots and pages made from the tables
     pipeline    what the Snakefile needs: settings, folder names, fingerprints, locks

@@ -20,6 +20,7 @@ import json
 import os
 import secrets
 import selectors
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -74,19 +75,25 @@ def judge(
     Yields:
         The verdicts of each problem's programs, in the order of `work`.
     """
+    stop = threading.Event()
     with ThreadPoolExecutor(workers + SPARE) as pool:
-        jobs = [pool.submit(_judge_problem, sandbox, task, programs, timeout) for task, programs in work]
+        jobs = [pool.submit(_judge_problem, sandbox, task, programs, timeout, stop) for task, programs in work]
         try:
             for job in jobs:
                 yield job.result()
-        finally:
+        finally:  # an interruption, or a caller who has seen enough: end after the programs that run now
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _judge_problem(sandbox: Sandbox, task: Task, programs: Sequence[str], timeout: float) -> list[Verdict]:
+def _judge_problem(
+    sandbox: Sandbox, task: Task, programs: Sequence[str], timeout: float, stop: threading.Event
+) -> list[Verdict]:
     verdicts: dict[str, Verdict] = {}
     with _Pair(sandbox, task, timeout, len(programs)) as pair:
         for program in dict.fromkeys(programs):
+            if stop.is_set():
+                return []
             verdicts[program] = _unfit(program) or pair.judge(program)
     return [verdicts[program] for program in programs]
 
