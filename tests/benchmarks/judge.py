@@ -58,9 +58,8 @@ def main() -> None:
     seconds = time.monotonic() - began
     loops = sum("while True:\n        pass" in text for _, texts in work for text in texts)
     print(", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
-    print(
-        f"{seconds:.1f} s for {sum(counts.values())} programs; {loops * options.timeout / options.workers:.1f} s of loops"
-    )
+    least = loops * options.timeout / options.workers
+    print(f"{seconds:.1f} s for {sum(counts.values())} programs; {least:.1f} s of these for loops")
 
 
 if __name__ == "__main__":
