@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+import yaml
 from charmer.common.failure import Failure
 from charmer.common.files import read_json, write_json, write_table
 from charmer.evaluation import doctor
@@ -22,6 +23,7 @@ from charmer.tokens.tokenizer import Tokenizer
 from charmer.tokens.windows import Windows
 from charmer.training.train import train
 
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 CONTEXT = 32
 SETTINGS = {
     "pack": {"context_length": CONTEXT, "dataset_mb": 1.0, "overlap": 0.0, "align": 0.0},
@@ -64,17 +66,9 @@ def modules(tmp_path_factory) -> dict[str, Path]:
 def trained(folder: Path, data: dict[str, Path], **knobs) -> Path:
     """A model after 200 steps; keywords are knobs of `train`."""
     torch.set_num_threads(1)
-    usual = {"seed": 1, "init_from": "", "budget": "200 steps", "batch_tokens": 256, "micro_batch_tokens": 256}
-    usual |= {
-        "fim_share": 0.0,
-        "fim_spm_share": 0.5,
-        "optimizer": "adamw",
-        "learning_rate": 0.01,
-        "embedding_rate": 1.0,
-    }
-    usual |= {"weight_decay": 0.1, "schedule": "wsd", "warmup": 0.1, "decay": 0.4, "average": 0.0, "clip": 1.0}
-    usual |= {"precision": "float32", "device": "cpu", "evaluations": 2, "held_out_mb": 0.004, "patience": 0}
-    usual |= {"checkpoint_seconds": 60, "log_seconds": 60}
+    usual = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["train"] | {"budget": "200 steps", "batch_tokens": 256}
+    usual |= {"optimizer": "adamw", "learning_rate": 0.01, "embedding_rate": 1.0, "warmup": 0.1, "context_warmup": 0.0}
+    usual |= {"precision": "float32", "device": "cpu", "evaluations": 1, "held_out_mb": 0.004}
     train(data, SETTINGS | {"train": usual | knobs}, folder / "model", folder / "checkpoints", threads=1)
     return folder / "model"
 
@@ -84,9 +78,9 @@ def healthy(tmp_path_factory, modules) -> Path:
     return trained(tmp_path_factory.mktemp("healthy"), modules)
 
 
-def diagnosis(model: Path, data: dict[str, Path], **knobs) -> dict[str, bool | None]:
-    """What was found, by "<failure>: <sign>"; keywords are knobs of the doctor."""
-    rows = doctor.evaluate(model, data, KNOBS | knobs, threads=1).to_pylist()
+def diagnosis(model: Path, data: dict[str, Path]) -> dict[str, bool | None]:
+    """What was found, by "<failure>: <sign>"."""
+    rows = doctor.evaluate(model, data, KNOBS, threads=1).to_pylist()
     return {row["slice"]: json.loads(row["detail"])["found"] for row in rows}
 
 
@@ -173,11 +167,9 @@ def test_a_network_that_cannot_look_back_is_named(tmp_path, modules, monkeypatch
 
 def test_a_text_learned_by_heart_is_named(tmp_path):
     data = corpus(tmp_path, [module(1)[:500]])
-    model = trained(tmp_path, data)
-    found = diagnosis(model, data)
-    assert named(found) - {"memorisation: recited"} == {"memorisation: apart"}
+    found = diagnosis(trained(tmp_path, data), data)
+    assert named(found) == {"memorisation: apart"}
     assert "masking or data: head start" not in found, "the text was seen twice before the first evaluation"
-    assert "memorisation: recited" in named(diagnosis(model, data, temperature=0.0)), "asked for what it is surest of"
 
 
 def test_a_model_that_repeats_itself_is_named(tmp_path):
