@@ -159,7 +159,7 @@ def test_what_a_grid_refers_to_is_not_left_over(config: Path, tmp_path: Path, mo
 def test_a_gap_names_the_first_stage_that_left_nothing_and_its_reason(config: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = load(config).plans[0]
-    written = [path for _, path, _ in gaps._outputs(plan)]
+    written = [path for _, _, path, _ in gaps._outputs(plan)]
     for path in written:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -37,9 +37,9 @@ class Gap:
 
 def gap(plan: Plan) -> Gap | None:
     """The first stage of `plan`, in data order, whose output is missing; None where all of them are there."""
-    for stage, output, log in _outputs(plan):
+    for stage, rule, output, log in _outputs(plan):
         if not output.exists():
-            return Gap(stage, _reason(log))
+            return Gap(stage, f"{rule}: {_reason(log)}")
     return None
 
 
@@ -60,32 +60,31 @@ def write_page(grid: Grid) -> list[str]:
     return [(grid.folder / "summary.txt").read_text(encoding="utf-8")]
 
 
-def _outputs(plan: Plan) -> Iterator[tuple[str, Path, Path]]:
-    """Each stage, a file that it writes, and its log; in data order."""
+def _outputs(plan: Plan) -> Iterator[tuple[str, str, Path, Path]]:
+    """Each stage's folder under `results/`, its rule, a file that it writes, and its log; in data order."""
     for source in plan.sources:
-        yield "sources", source.folder / "refused.parquet", source.folder / "scrape.log"
-    yield "corpus", plan.corpus.folder / "counts.json", plan.corpus.folder / "curate.log"
-    yield "vocab", plan.vocab.folder / "tokenizer.json", plan.vocab.folder / "vocab.log"
+        yield "sources", "scrape", source.folder / "refused.parquet", source.folder / "scrape.log"
+    yield "corpus", "curate", plan.corpus.folder / "counts.json", plan.corpus.folder / "curate.log"
+    yield "vocab", "vocab", plan.vocab.folder / "tokenizer.json", plan.vocab.folder / "vocab.log"
     tokens = RESULTS / "tokens" / plan.vocab.name
     for split in SPLITS:
-        yield "tokens", tokens / f"{split}.npy", tokens / f"{split}.log"
+        yield "tokens", "encode", tokens / f"{split}.npy", tokens / f"{split}.log"
     for split in ("train", "val"):
-        yield "windows", plan.windows.folder / f"{split}.npy", plan.windows.folder / f"{split}.log"
-    yield "models", plan.model.folder / "model.safetensors", plan.model.folder / "train.log"
+        yield "windows", "pack", plan.windows.folder / f"{split}.npy", plan.windows.folder / f"{split}.log"
+    yield "models", "train", plan.model.folder / "model.safetensors", plan.model.folder / "train.log"
     for metric in plan.metrics:
-        yield "metrics", metric.folder / "table.parquet", metric.folder / "evaluate.log"
-    yield "runs", plan.run.folder / "summary.json", plan.run.folder / "report.log"
+        yield "metrics", "evaluate", metric.folder / "table.parquet", metric.folder / "evaluate.log"
+    yield "runs", "report", plan.run.folder / "summary.json", plan.run.folder / "report.log"
 
 
 def _reason(log: Path) -> str:
     """The last line of a log that names an error; logs of jobs that went well name none."""
-    stage = log.stem
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return f"{stage}: has not run"
+        return "has not run"
     for line in reversed(lines):
         _, found, reason = line.partition(" error: ")
         if found:
-            return f"{stage}: {reason}"
-    return f"{stage}: ended without a word (killed from outside, or out of memory?); its log: {log}"
+            return reason
+    return f"ended without a word (killed from outside, or out of memory?); its log: {log}"

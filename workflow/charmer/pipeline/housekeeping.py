@@ -1,4 +1,4 @@
-"""What under `results/` no present configuration or grid refers to any more: listed with its size, removed on request."""
+"""What under `results/` no present configuration or grid refers to: listed with its size, removed on request."""
 
 from __future__ import annotations
 

@@ -98,7 +98,8 @@ def curves(members: Sequence[Member], axes: dict[str, list[str]]) -> list[Plot]:
     plots = []
     if held_out:
         caption = "On the validation split, while training. A line is a run."
-        plots.append(_over("held-out", "Held-out bits per byte", "bits per byte", caption, held_out, lines, last(first)))
+        title, axis = "Held-out bits per byte", "bits per byte"
+        plots.append(_over("held-out", title, axis, caption, held_out, lines, last(first)))
     vocabularies = {tuple(sorted((k, str(v)) for k, v in m.knobs.items() if k.startswith("vocab."))) for m in members}
     if losses and len(vocabularies) == 1:
         caption = "Nats per token, the mean of each stretch of steps."
