@@ -187,5 +187,6 @@ def test_every_metric_module_names_its_needs_as_a_literal():
             if isinstance(target, ast.Name) and target.id == "NEEDS"
         }
         assert set(names["NEEDS"]) <= {
-            f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("tokens", "documents", "shards")
+            *(f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("tokens", "documents", "shards")),
+            *(f"{split}_windows" for split in ("train", "val")),
         }, path.name
