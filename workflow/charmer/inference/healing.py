@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import regex  # type: ignore[import-untyped]
+import regex
 import torch
 from torch import Tensor
 

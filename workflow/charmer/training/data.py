@@ -9,7 +9,7 @@ pieces are mixed by the piece: a batch then shows as many places of the text as 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch

@@ -125,7 +125,8 @@ def _train(
         "steps": run.step,
         "tokens": run.tokens,
         "seconds": run.seconds,
-        "flops": knobs["batch_tokens"] * sum(map(config.flops_per_token, run.record.metrics["context"])),
+        "flops": knobs["batch_tokens"]
+        * sum(config.flops_per_token(int(read)) for read in run.record.metrics["context"]),
         "bits_per_byte": run.record.best,
         "budget": knobs["budget"],
         "threads": workers,
