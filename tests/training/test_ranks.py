@@ -49,12 +49,13 @@ def together(run, name: str, size: int = 2, **knobs) -> Path:
 
 @pytest.mark.parametrize("shares", [{"batch_tokens": 128}, {"batch_tokens": 96, "budget": "0.01 minutes"}])
 def test_two_ranks_train_as_one_does(run, shares):
-    """Ranks add up gradients in another order, in float32: losses agree to 1e-4 of themselves after 12 steps."""
+    """Ranks add up gradients in another order, in float32: and Muon's bfloat16 steps carry the rounding on: losses agree to 1e-3 of
+    themselves over 12 steps."""
     both = together(run, "both", **shares)
     alone = run("alone", **(shares | ({"budget": f"as {both}"} if "budget" in shares else {})))
     one, two = (read_table(folder / "metrics.parquet").to_pydict() for folder in (alone, both))
     assert two["step"] == one["step"] and two["tokens"] == one["tokens"]
-    np.testing.assert_allclose(two["loss"][:12], one["loss"][:12], rtol=1e-4)
+    np.testing.assert_allclose(two["loss"][:12], one["loss"][:12], rtol=1e-3)
     np.testing.assert_allclose(two["gradient_norm"][:5], one["gradient_norm"][:5], rtol=1e-3)
     assert read_json(both / "training.json")["ranks"] == 2
     assert read_json(alone / "training.json")["ranks"] == 1
