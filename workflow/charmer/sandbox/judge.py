@@ -22,6 +22,7 @@ import secrets
 import selectors
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -101,7 +102,8 @@ def _judge_problem(
 def _unfit(program: str) -> Verdict | None:
     """The verdict on what is not worth a sandbox: text that does not compile."""
     try:
-        compile(program, "<candidate>", "exec", dont_inherit=True)
+        with warnings.catch_warnings(action="ignore"):
+            compile(program, "<candidate>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return Verdict(False, f"does not compile: {type(error).__name__}")
     return None
