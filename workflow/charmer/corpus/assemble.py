@@ -3,7 +3,7 @@
 Notable here:
 - Files come in the order of their digests, which is a random one. In train, packages take turns: each gives its first
   few MB before any gives more, so that a prefix of the split, which is what a small data set is, holds as many kinds of
-  code as it can. On packages that it never saw, a model then needs 4% fewer bits (see config/README.md).
+  code as it can. A small model then needs 4% fewer bits for packages that it never saw (resources/speedrun.md).
 - This is an external sort. Which shard a file belongs into is known beforehand; so each row group is read once more,
   its rows are laid out shard by shard in one work file, and each shard is then gathered from the work files.
 """
