@@ -109,7 +109,7 @@ def test_documents_are_in_the_order_of_their_digests_and_keep_their_columns(tmp_
         assert kept == by_path[kept["path"]]
 
 
-def test_packages_take_turns_in_train_and_own_code_comes_whole_in_the_first(tmp_path: Path) -> None:
+def test_packages_take_turns_in_train_after_a_persons_own_code(tmp_path: Path) -> None:
     counts = {"large": 30, "small": 3, "mine": 20}
     rows = [
         row(code(1000 * order + file), f"{name}/{file}.py", name, own=name == "mine")
@@ -122,11 +122,12 @@ def test_packages_take_turns_in_train_and_own_code_comes_whole_in_the_first(tmp_
     train = split(tmp_path / "out", "train").to_pylist()
 
     packages = [one["package"] for one in train]
-    first_turn = train[: len(packages) - packages[::-1].index("mine")]
-    kept = packages.count("mine") + packages.count("small")
-    assert [one["document"] for one in first_turn] == sorted(one["document"] for one in first_turn)
-    assert len(first_turn) == kept + 5  # and after it the large package alone
-    assert set(packages[len(first_turn) :]) == {"large"}
+    own = packages.count("mine")
+    assert set(packages[:own]) == {"mine"}
+    turn = train[own : own + packages.count("small") + 5]
+    assert {one["package"] for one in turn} == {"large", "small"}
+    assert [one["document"] for one in turn] == sorted(one["document"] for one in turn)
+    assert set(packages[own + len(turn) :]) == {"large"}
 
 
 @pytest.mark.parametrize("own", [True, False])

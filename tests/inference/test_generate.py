@@ -26,9 +26,12 @@ def model() -> Transformer:
 def plain(model, prompt, count):
     """Greedy continuation without a cache."""
     text = list(prompt) or [TOKENIZER.eof]
+    others = [mark for mark in TOKENIZER.special.values() if mark != TOKENIZER.eof]
     for _ in range(count):
         with torch.no_grad():
-            token = int(model(torch.tensor([text]))[0, -1].argmax())
+            logits = model(torch.tensor([text]))[0, -1]
+        logits[others] = -torch.inf
+        token = int(logits.argmax())
         if token == TOKENIZER.eof:
             break
         text.append(token)
@@ -84,3 +87,14 @@ def test_values_out_of_range_are_refused(model, knobs):
 def test_foreign_tokens_are_refused(model):
     with pytest.raises(Failure, match="token 999"):
         generate(model, TOKENIZER, [[999]], 4)
+
+
+def test_of_the_special_tokens_only_those_that_stop_are_chosen(model):
+    fond = Transformer(model.config).eval()
+    fond.load_state_dict(model.state_dict())
+    mark = TOKENIZER.fim_prefix
+    fond.embed_tokens.weight.data[mark] = 10 * fond.embed_tokens.weight.data[plain(model, PROMPTS[0], 1)[0]]
+    with torch.no_grad():
+        assert int(fond(torch.tensor(PROMPTS[:1]))[0, -1].argmax()) == mark
+    assert mark not in generate(fond, TOKENIZER, PROMPTS[:1], 5, stop=[])[0]
+    assert generate(fond, TOKENIZER, PROMPTS[:1], 5, stop=[mark]) == [[]]

@@ -86,6 +86,13 @@ def test_a_window_that_begins_and_ends_inside_characters_loses_no_more_than_thos
     assert "\ufffd" not in text and len(text) >= 80
 
 
+def test_a_document_that_cannot_be_rearranged_keeps_its_end() -> None:
+    tokenizer = Tokenizer.bytewise()
+    inside = np.frombuffer("世界".encode() * 20, np.uint8)[1:].astype(np.int64)
+    ids = np.concatenate([inside, [tokenizer.eof], inside, [tokenizer.eof]])
+    assert FillInTheMiddle(tokenizer, share=1.0)(ids, 0).tolist() == ids.tolist()
+
+
 def test_the_share_is_that_of_documents(bpes: dict[str, Tokenizer], texts: list[str]) -> None:
     tokenizer = bpes["gpt-2"]
     ids = window(tokenizer, texts[0])

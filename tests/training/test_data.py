@@ -7,6 +7,7 @@ import torch
 from charmer.tokens.fim import FillInTheMiddle
 from charmer.tokens.tokenizer import Tokenizer
 from charmer.tokens.windows import Batch, Windows
+from charmer.training import data
 from charmer.training.data import Batches
 
 SIZE = 3  # divides not the 40 windows: a batch begins in one epoch and ends in the next
@@ -22,8 +23,8 @@ def infilling(share: float, seed: int = 1):
     return lambda epoch: FillInTheMiddle(Tokenizer.bytewise(), share, seed=(seed, epoch))
 
 
-def read(batches: Batches, steps: int) -> list[Batch]:
-    found = [batches.next() for _ in range(steps)]
+def read(batches: Batches, steps: int, pieces: int = 1) -> list[Batch]:
+    found = [batches.next(pieces) for _ in range(steps)]
     batches.close()
     return found
 
@@ -39,6 +40,25 @@ def test_an_epoch_holds_every_window_once_in_an_order_of_its_own(windows):
     first, second = found[:count].tolist(), found[count : 2 * count].tolist()
     assert sorted(first) == sorted(second) == every
     assert first != second and first != every
+
+
+def test_an_epoch_holds_every_piece_once_also_where_pieces_grow(windows, monkeypatch):
+    monkeypatch.setattr(data, "BLOCK", 2)
+    batches, steps = Batches(windows, 4, seed=1), len(windows) // 4
+    found = [batches.next(pieces=4 if step < 4 else 1) for step in range(steps)]
+    batches.close()
+    assert [batch.x.shape for batch in found[3:5]] == [(16, 8), (4, 32)]
+    pieces = torch.cat([batch.y.reshape(-1, 8) for batch in found]).tolist()
+    assert sorted(pieces) == sorted(windows.batch(range(len(windows))).y.reshape(-1, 8).tolist())
+    of_one_window = windows.batch(range(len(windows))).y.reshape(-1, 4, 8).tolist()
+    assert not any(all(piece in found[0].y.tolist() for piece in window) for window in of_one_window)
+
+
+def test_ranks_share_the_pieces_of_a_batch(windows):
+    shares = (slice(None), slice(0, 2), slice(2, 3))
+    whole, *parts = ([batch.x for batch in read(Batches(windows, SIZE, 1, share=share), 15, 2)] for share in shares)
+    for one, first, second in zip(whole, *parts, strict=True):
+        assert torch.equal(one, torch.cat([first, second]))
 
 
 def test_infilling_leaves_the_order_and_cuts_anew_in_each_epoch(windows):

@@ -72,8 +72,9 @@ def test_windows_are_read_in_short_pieces_first(run, monkeypatch):
     assert read_json(out / "training.json")["flops"] == expected
 
 
-@pytest.mark.parametrize("knobs", [{}, {"fim_share": 0.5, "fim_spm_share": 0.3}])
+@pytest.mark.parametrize("knobs", [{}, {"fim_share": 0.5, "fim_spm_share": 0.3, "context_warmup": 0.8}])
 def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bytes(run, monkeypatch, knobs):
+    monkeypatch.setattr(budget, "SHORTEST_PIECE", 8)
     whole = run(name="whole", **knobs)
     measure, calls = Engine.measure, 0
 

@@ -70,7 +70,7 @@ def write_splits(
 def in_turns(files: Files, chosen: np.ndarray, turn_mb: float) -> np.ndarray:
     """The indices `chosen` [int64] in the order of the documents' digests, packages taking turns of `turn_mb`.
 
-    A person's own code is given whole in the first turn.
+    A person's own code is given whole, before the first turn.
     """
     documents = files.column("document")
     ordered = np.array(sorted(chosen.tolist(), key=lambda index: documents[index]), dtype=np.int64)
@@ -78,7 +78,7 @@ def in_turns(files: Files, chosen: np.ndarray, turn_mb: float) -> np.ndarray:
         return ordered
     table = files.table.select(["package", "bytes", "own"]).take(pa.array(ordered)).to_pandas()
     before = table.groupby("package", dropna=False)["bytes"].cumsum() - table["bytes"]
-    turns = np.where(table["own"], 0, before // round(turn_mb * 1e6))
+    turns = np.where(table["own"], -1, before // round(turn_mb * 1e6))
     return ordered[np.argsort(turns, kind="stable")]
 
 

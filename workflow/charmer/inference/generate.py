@@ -7,6 +7,7 @@ Notable here:
   cannot be shifted without changing what its keys mean to the layers above). So half a context of text at least
   stands before every token.
 - Finished rows leave the batch; the others go on without them.
+- Text is what is written: of the special tokens only those that stop can be chosen.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def generate(
     """
     _check(model, prompts, max_tokens, temperature, top_k, top_p)
     stops = frozenset([tokenizer.eof] if stop is None else stop)
+    marks = torch.tensor([mark for mark in tokenizer.special.values() if mark not in stops], device=model.device)
     generator = torch.Generator().manual_seed(seed)
     uniform = torch.rand(len(prompts), max(max_tokens, 1), generator=generator, dtype=torch.float64)
     texts = [list(prompt) or [tokenizer.eof] for prompt in prompts]
@@ -104,6 +106,7 @@ def generate(
             logits = batch.read()
         else:
             logits = batch.extend([texts[row][-1] for row in active])
+        logits = logits.index_fill(1, marks, -torch.inf)
         if any(owed[row] for row in active):
             logits = beginnings(tokenizer).restrict(logits, [owed[row] for row in active])
         drawn = uniform[active, step].to(logits.device)

@@ -8,7 +8,8 @@ Notable here:
 - Parts of documents are rearranged after windows are cut (the paper's context level), so that no window holds a middle
   without what surrounds it. What the marks take is cut from the document's end in the window, so a rearranged text is
   complete, <|endoftext|> behind its middle included: that is how the model learns to stop.
-- A window's number and a seed choose the cuts, so a run that goes on from a checkpoint reads the same.
+- The number of a window, or of a piece of one, and a seed choose the cuts, so a run that goes on from a checkpoint
+  reads the same.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class FillInTheMiddle:
         self.seed = seed if isinstance(seed, tuple) else (seed,)
 
     def __call__(self, ids: np.ndarray, number: int) -> np.ndarray:
-        """The ids of one window, int64[T + 1], rearranged; filled up with <|fim_pad|> where that leaves room."""
+        """The ids of a window or piece, int64[T + 1], rearranged; filled up with <|fim_pad|> where that leaves room."""
         random = np.random.default_rng([*self.seed, number])
         parts: list[np.ndarray] = []
         room = len(ids)
@@ -60,20 +61,26 @@ class FillInTheMiddle:
             body = part[:-1] if len(part) and part[-1] == self.tokenizer.eof else part
             chosen = random.random() < self.share
             if chosen and min(len(body), room - MARKS - GROWTH) >= SHORTEST:
-                part = self._fit(body, room, random)
+                found = self._fit(body, room, random)
+                part = part if found is None else found
             parts.append(part[:room])
             room -= len(parts[-1])
         return np.concatenate([*parts, np.full(room, self.tokenizer.fim_pad, np.int64)])
 
-    def _fit(self, body: np.ndarray, room: int, random: np.random.Generator) -> np.ndarray:
-        """`body` rearranged, <|endoftext|> behind it, in at most `room` ids; its end is cut where it is too long."""
+    def _fit(self, body: np.ndarray, room: int, random: np.random.Generator) -> np.ndarray | None:
+        """`body` rearranged, <|endoftext|> behind it, in at most `room` ids; its end is cut where it is too long.
+
+        None where that cannot be: the body begins inside a character, or hardly any of it would be left.
+        """
         first, second = np.sort(random.random(2))
         suffix_first = bool(random.random() < self.spm_share)
         kept = min(len(body), room - MARKS - GROWTH)
         while kept >= SHORTEST:
             try:
                 text = self.tokenizer.decode_bytes(body[:kept]).decode("utf-8")
-            except UnicodeDecodeError:  # the window's edge cuts a character
+            except UnicodeDecodeError as error:  # an edge of the window cuts a character
+                if error.reason != "unexpected end of data":
+                    return None
                 kept -= 1
                 continue
             cuts = [round(share * len(text)) for share in (first, second)]
@@ -81,4 +88,4 @@ class FillInTheMiddle:
             if len(found) < room:
                 return np.append(found, self.tokenizer.eof)
             kept -= len(found) + 1 - room
-        return body[:room]
+        return None

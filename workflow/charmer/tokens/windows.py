@@ -82,8 +82,8 @@ class Windows:
     def batch(self, numbers: Sequence[int] | np.ndarray, rearrange: Rearrange | None = None, pieces: int = 1) -> Batch:
         """The windows of these numbers, each put through `rearrange` if given (see `charmer.tokens.fim`).
 
-        `rearrange(ids, number)` gets the T + 1 ids of a window and its number, and returns as many; it may fill up
-        with <|fim_pad|>, which never counts.
+        `rearrange(ids, number)` gets the T + 1 ids of a window (or piece) and its number, and returns as many; it may
+        fill up with <|fim_pad|>, which never counts.
 
         Args:
             pieces: of equal length that each window is cut into; then `numbers` are those of pieces (window n has the

@@ -3,7 +3,8 @@
 Notable here: the order is a function of the seed and the epoch, and the position in it one number, so a run goes on
 from a checkpoint with exactly the batches that it would have seen. What rearranges windows is made anew for each epoch,
 so an epoch may cut the same window in other places; it runs in the thread that reads ahead. Windows that are read in
-pieces are mixed by the piece: a batch then shows as many places of the text as it has pieces.
+pieces are mixed by the piece within a block of windows: a batch then shows as many places of the text as it has pieces,
+and an epoch still shows each piece once, whenever the number of pieces changes.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import torch
 
 from charmer.tokens.windows import Batch, Rearrange, Windows
 
+BLOCK = 64  # batches in whose windows pieces are mixed
+
 
 class Batches:
     """Endless batches of `size` windows, from window number `position` of the endless order on.
 
-    Each epoch has an order of its own, and so has each number of pieces; a batch may begin in one epoch and end in the
-    next.
+    Each epoch has an order of its own; a batch may begin in one and end in the next.
 
     Args:
         share: which windows of each batch are read: this rank's, where several share a batch.
@@ -70,6 +72,11 @@ class Batches:
 
     def _permutation(self, epoch: int, pieces: int) -> np.ndarray:
         if self._ordered != (epoch, pieces):
-            random = np.random.default_rng([self.seed, epoch, pieces])
-            self._ordered, self._order = (epoch, pieces), random.permutation(len(self.windows) * pieces)
+            random = np.random.default_rng([self.seed, epoch])
+            windows = random.permutation(len(self.windows))
+            numbers = (windows[:, None] * pieces + np.arange(pieces)).ravel()
+            if pieces > 1:
+                blocks = np.arange(len(numbers)) // (BLOCK * self.size * pieces)
+                numbers = numbers[np.argsort(blocks + random.random(len(numbers)))]
+            self._ordered, self._order = (epoch, pieces), numbers
         return self._order
