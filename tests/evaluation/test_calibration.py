@@ -31,6 +31,22 @@ def test_a_model_too_sure_of_itself_errs_by_the_distance():
     assert found["accuracy"].interval == pytest.approx((0.6, 0.6))
 
 
+def test_the_error_has_an_interval_over_documents_that_holds_it():
+    random = np.random.default_rng(0)
+    guesses = []
+    for _ in range(60):
+        confidence = random.uniform(0.5, 0.9, 40)
+        guesses.append((confidence, random.random(40) < confidence - 0.3))
+    error = by_slice(calibration.rows(guesses))["error"]
+    low, high = error.interval
+    assert 0.25 < low < 0.3 < high < 0.35
+    assert low < error.value < high
+    calibrated = [(confidence, random.random(40) < confidence) for confidence, _ in guesses]
+    error = by_slice(calibration.rows(calibrated))["error"]
+    assert error.interval[0] <= error.value <= error.interval[1] < 0.05
+    assert by_slice(calibration.rows(guesses[:1]))["error"].interval is None
+
+
 def test_the_best_guess_is_the_largest_of_the_distribution():
     network = Transformer(ModelConfig(264, 1, 16, 2, 1, 16, 8)).eval()
     network.initialise(3)

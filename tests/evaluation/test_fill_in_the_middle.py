@@ -89,7 +89,26 @@ def test_right_middles_are_counted_by_kind(world: dict[str, Path], monkeypatch: 
     table = fill_in_the_middle.evaluate(world["model"], world, knobs, threads=1).to_pylist()
     rows = {row["slice"]: row for row in table}
     assert rows["exact match, line"]["value"] == 1.0 and rows["exact match, body"]["value"] == 0.0
-    assert json.loads(rows["exact match, body"]["detail"])["examples"][0]["guess"] == "?"
+    assert json.loads(rows["exact match, line"]["detail"])["examples"][0]["right"] is True
+    example = json.loads(rows["exact match, body"]["detail"])["examples"][0]
+    assert (example["guess"], example["right"]) == ("?", False)
+
+
+def test_a_middle_that_was_cut_at_the_last_token_did_not_end_and_is_wrong(
+    world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    def generate(network, tokenizer, prompts, max_tokens):
+        blanks = [" " * (max_tokens - len(case.middle.encode())) for case in cases]
+        return [tokenizer.encode(case.middle + blank).tolist() for case, blank in zip(cases, blanks, strict=True)]
+
+    cases = middles.held_out(world["test_shards"], 2)["line"]
+    monkeypatch.setattr(fill_in_the_middle, "generate", generate)
+    monkeypatch.setattr(middles, "held_out", lambda shards, count: {"line": cases})
+    (row,) = fill_in_the_middle.evaluate(world["model"], world, {"cases": 2, "max_tokens": 45}, 1).to_pylist()
+    assert row["value"] == 0.0
+    example = json.loads(row["detail"])["examples"][0]
+    assert example["guess"].endswith("…") and example["right"] is False
+    assert fill_in_the_middle.same(example["guess"].removesuffix("…"), example["rest"])
 
 
 def test_a_model_trained_without_is_a_gap_with_the_reason(world: dict[str, Path], tmp_path: Path):

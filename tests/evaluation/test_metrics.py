@@ -165,11 +165,14 @@ def test_repetition_counts_what_occurred_before():
     assert repetition.repeated("") == (0, 0)
 
 
-def test_repetition_lies_beside_the_corpus_own(world: dict[str, Path]):
+def test_repetition_lies_beside_the_corpus_own(world: dict[str, Path], texts: list[str]):
     knobs = {"texts": 4, **SAMPLING, "max_tokens": 60}
     rows = {row["slice"]: row for row in repetition.evaluate(world["model"], world, knobs, threads=1).to_pylist()}
     assert rows["corpus"]["cases"] == rows["generated"]["cases"] == 4
-    assert 0 <= rows["corpus"]["value"] <= 1
+    beginnings = [text.encode()[:60].decode(errors="replace") for text in texts]
+    again, grams = (sum(counts) for counts in zip(*map(repetition.repeated, beginnings), strict=True))
+    assert again > 0
+    assert rows["corpus"]["value"] == pytest.approx(again / grams)
 
 
 def test_a_value_that_is_no_number_is_a_defect():

@@ -16,7 +16,7 @@ import torch
 
 from charmer.common.progress import Progress
 from charmer.evaluation.support import heldout, subject
-from charmer.evaluation.support.statistics import bootstrap_ratio
+from charmer.evaluation.support.statistics import bootstrap_corrected, bootstrap_ratio
 from charmer.evaluation.support.table import Row, table
 from charmer.inference.score import windows_of
 from charmer.model.network import Transformer
@@ -79,9 +79,9 @@ def rows(guesses: list[tuple[np.ndarray, np.ndarray]]) -> list[Row]:
         hits[number] = np.bincount(bins, right, minlength=BINS)
         sums[number] = np.bincount(bins, confidence, minlength=BINS)
     whole = int(count.sum())
-    error = np.abs(hits.sum(0) - sums.sum(0)).sum() / whole
+    parts = np.concatenate([hits - sums, count], axis=1)
     found = [
-        Row("error", error, None, whole, "share"),
+        Row("error", float(_error(parts.sum(0))), bootstrap_corrected(parts, _error), whole, "share"),
         Row("accuracy", hits.sum() / whole, bootstrap_ratio(hits.sum(1), count.sum(1)), whole, "share"),
         Row("confidence", sums.sum() / whole, bootstrap_ratio(sums.sum(1), count.sum(1)), whole, "share"),
     ]
@@ -93,3 +93,8 @@ def rows(guesses: list[tuple[np.ndarray, np.ndarray]]) -> list[Row]:
             name = f"bin={place / BINS:.1f}-{(place + 1) / BINS:.1f}"
             found.append(Row(name, hits[:, place].sum() / cases, interval, int(cases), "share", detail))
     return found
+
+
+def _error(parts: np.ndarray) -> np.ndarray:
+    """The expected calibration error [...], from hits less confidence and the number of guesses, [..., 2 * BINS]."""
+    return np.abs(parts[..., :BINS]).sum(-1) / np.maximum(parts[..., BINS:].sum(-1), 1)

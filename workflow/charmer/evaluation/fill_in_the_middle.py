@@ -8,7 +8,7 @@ arranges it (see `tokens.fim`), and has to end by itself: a middle that runs on 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -28,6 +28,13 @@ LONGEST = 12  # characters of text that are encoded for each token that is wante
 EXAMPLES = 12
 
 
+class Guess(NamedTuple):
+    """A middle that the model wrote, and whether it ended by itself before `max_tokens`."""
+
+    text: str
+    ended: bool
+
+
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
     """Slices: "exact match, line", "exact match, span" and "exact match, body"; blanks at line ends do not count.
 
@@ -37,7 +44,8 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         settings: cases of each kind; max_tokens of a middle.
         threads: of the CPU.
 
-    The detail of each slice holds its first cases: the line's beginning, the middle, the guess.
+    The detail of each slice holds its first cases: the line's beginning, the middle, the guess ("…" behind one that did
+    not end), and whether that is right.
 
     Raises:
         Failure: the test split has no case.
@@ -50,11 +58,11 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     rows = []
     with Progress("fill in the middle", sum(map(len, found.values())), "case") as progress:
         for kind, cases in found.items():
-            guesses: list[str] = []
+            guesses: list[Guess] = []
             for first in range(0, len(cases), ROWS):
                 prompts = [prompt(tokenizer, case, room) for case in cases[first : first + ROWS]]
                 written = generate(network, tokenizer, prompts, max_tokens=settings["max_tokens"])
-                guesses += [tokenizer.decode(tokens) for tokens in written]
+                guesses += [Guess(tokenizer.decode(tokens), len(tokens) < settings["max_tokens"]) for tokens in written]
                 progress.advance(len(prompts))
             rows += _row(kind, cases, guesses)
     return table("fill_in_the_middle", rows)
@@ -81,13 +89,15 @@ def same(guess: str, middle: str) -> bool:
     return first == second
 
 
-def _row(kind: str, cases: list[middles.Case], guesses: list[str]) -> list[Row]:
+def _row(kind: str, cases: list[middles.Case], guesses: list[Guess]) -> list[Row]:
     if not cases:
         return []
-    right = sum(same(guess, case.middle) for case, guess in zip(cases, guesses, strict=True))
+    verdicts = [guess.ended and same(guess.text, case.middle) for case, guess in zip(cases, guesses, strict=True)]
+    right = sum(verdicts)
     examples = [
-        {"before": case.prefix.rpartition("\n")[2], "rest": case.middle, "guess": guess, "path": case.path}
-        for case, guess in list(zip(cases, guesses, strict=True))[:EXAMPLES]
+        {"before": case.prefix.rpartition("\n")[2], "rest": case.middle, "path": case.path, "right": verdict}
+        | {"guess": guess.text if guess.ended else guess.text + "…"}
+        for case, guess, verdict in list(zip(cases, guesses, verdicts, strict=True))[:EXAMPLES]
     ]
     return [
         Row(

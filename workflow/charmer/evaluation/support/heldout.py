@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,20 +47,32 @@ def documents(tokens: Path, table: Path, tokenizer: Tokenizer, max_bytes: float)
     Raises:
         Failure: the split holds no text.
     """
+    flat = files.open_array(tokens)
+    found: list[Document] = []
+    for row in chosen(table, max_bytes):
+        ids = np.asarray(flat[row["start"] : row["start"] + row["tokens"]], dtype=np.int64)
+        ids = ids[:-1] if len(ids) and ids[-1] == tokenizer.eof else ids
+        found.append(Document(row["package"], row["path"], ids))
+    return found
+
+
+def chosen(table: Path, max_bytes: float) -> list[dict[str, Any]]:
+    """The rows of `table` of the documents that `documents` gives.
+
+    Raises:
+        Failure: the split holds no text.
+    """
     columns = ["start", "tokens", "bytes", "source", "package", "path"]
     rows = files.read_table(table, columns).to_pylist()
     rows = [row for row in rows if row["bytes"] > 0]
     if not rows:
         raise Failure(f"{table}: holds no text to measure on; add sources, or raise curate.test_share")
     rows.sort(key=lambda row: order(row["source"], row["package"], row["path"]))
-    flat = files.open_array(tokens)
-    chosen: list[Document] = []
+    found: list[dict[str, Any]] = []
     size = 0
     for row in rows:
-        if chosen and size + row["bytes"] > max_bytes:
+        if found and size + row["bytes"] > max_bytes:
             continue  # a smaller document further on may still fit
-        ids = np.asarray(flat[row["start"] : row["start"] + row["tokens"]], dtype=np.int64)
-        ids = ids[:-1] if len(ids) and ids[-1] == tokenizer.eof else ids
-        chosen.append(Document(row["package"], row["path"], ids))
+        found.append(row)
         size += row["bytes"]
-    return chosen
+    return found
