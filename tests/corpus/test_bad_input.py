@@ -51,14 +51,15 @@ def bad_folder(tmp_path: Path) -> Path:
 
 def test_a_folder_of_everything_bad(bad_folder: Path, tmp_path: Path) -> None:
     rows, refused = scraped(tmp_path, directory(bad_folder))
-    assert {row["path"]: row["parses"] for row in rows.to_pylist()} == {
+    parses = {row["path"]: row["parses"] for row in rows.to_pylist()}
+    del parses["sum.py"]  # it is there; how deep a sum may be is up to the Python that reads it
+    assert parses == {
         "good.py": True,
         "sub/also_good.py": True,
         "link.py": True,
         r"caf\xe9.py": True,
         "deep.py": False,
         "minus.py": False,
-        "sum.py": rows.to_pylist()[rows["path"].to_pylist().index("sum.py")]["parses"],
     }
     assert {row["path"]: (row["reason"], row["bytes"]) for row in refused.to_pylist()} == {
         "empty.py": ("empty", 0),

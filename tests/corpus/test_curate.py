@@ -178,8 +178,16 @@ def test_packages_are_listed_with_their_licences(tmp_path: Path) -> None:
     assert sum(one["bytes"] for one in packages) == sum(one["bytes"] for one in rows[:-1])
 
 
+def test_packages_say_which_are_a_persons_own(tmp_path: Path) -> None:
+    rows = [*many_packages(20), *(row(code(90_000 + n), f"m/{n}.py", "mine", own=True, licence=None) for n in range(5))]
+    curate(*scraped(tmp_path, rows), settings(), tmp_path / "out", threads=1)
+    packages = read_table(tmp_path / "out/packages.parquet").to_pylist()
+    assert [one["licence"] for one in packages if one["own"]] == [None]
+    assert {one["package"] for one in packages if one["own"]} == {"mine"} and len(packages) == 21
+
+
 def test_a_damaged_shard_is_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
-    sources, refused = scraped(tmp_path, many_packages(), shards=4)
+    sources, refused = scraped(tmp_path / "here-0f3a9c21", many_packages(), shards=4)
     shard = sources[0] / "shard-00002.parquet"
     data = bytearray(shard.read_bytes())
     start = pq.ParquetFile(shard).metadata.row_group(0).column(0).data_page_offset
@@ -191,6 +199,13 @@ def test_a_damaged_shard_is_counted_and_the_rest_goes_on(tmp_path: Path) -> None
     counts = read_json(tmp_path / "out/counts.json")
     assert counts["out"]["damaged"]["files"] == 50 + 1
     assert sum(part["files"] for part in counts["kept"].values()) == 100
+    assert set(read_table(tmp_path / "out/ledger.parquet").column("source").to_pylist()) == {"here"}
+
+
+def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (shards,), (refused,) = scraped(tmp_path, many_packages())
+    with pytest.raises(Failure, match=r"absent/shards: there is no such folder of shards; run `scrape` again"):
+        curate([shards, tmp_path / "absent/shards"], [refused], settings(), tmp_path / "out", threads=1)
 
 
 def test_a_near_duplicate_of_a_held_out_file_leaves_train(tmp_path: Path) -> None:
@@ -276,15 +291,43 @@ def test_the_card_adds_up(tmp_path: Path) -> None:
         assert sum(one["files"] for one in bins) == files
 
 
-def test_a_prefix_of_train_is_a_prefix_when_files_are_added(tmp_path: Path) -> None:
-    few, more = many_packages(60), many_packages(90)
-    knobs = settings(val_share=0.15, test_share=0.15, min_held_out_kb=0)
-    orders = []
-    for rows in (few, more):
-        curate(*scraped(tmp_path, rows), knobs, tmp_path / "out", threads=1)
-        orders.append(split(tmp_path / "out", "train").column("document").to_pylist())
-    assert [one for one in orders[1] if one in set(orders[0])] == orders[0]
-    assert len(orders[1]) > len(orders[0]) > 100
+def test_packages_that_are_added_leave_the_others_in_their_order(tmp_path: Path) -> None:
+    few, more = many_packages(40, files=8), many_packages(60, files=8)
+    turn_mb = 3 * few[0]["bytes"] / 1e6
+    before, after = (train_order(tmp_path, rows, turn_mb) for rows in (few, more))
+    assert before != sorted(before), "packages take turns"
+    assert [one for one in after if one in set(before)] == before
+    assert len(after) > len(before) > 200
+
+
+def test_files_that_are_added_to_a_package_move_only_its_own_at_the_borders_of_turns(tmp_path: Path) -> None:
+    rows = many_packages(3, files=60)
+    added = [row(code(90_000 + number), f"p0/new{number}.py", "p0") for number in range(3)]
+    turn_mb = 20 * rows[0]["bytes"] / 1e6
+    before, after = (train_order(tmp_path, some, turn_mb) for some in (rows, rows + added))
+    package = {hashlib.sha256(one["text"].encode()).hexdigest(): one["package"] for one in rows}
+    after = [one for one in after if one in package]
+    for stays in ({"p1", "p2"}, {"p0"}):
+        assert [one for one in after if package[one] in stays] == [one for one in before if package[one] in stays]
+    # What changed its place among the others was pushed into the next turn: at each border at most the added files'
+    # bytes, and one file more.
+    place = {one: at for at, one in enumerate(one for one in before if package[one] != "p0")}
+    moved = [one for one in before if package[one] == "p0" and behind(one, before, place) != behind(one, after, place)]
+    assert 1 <= len(moved) <= 3 * (len(added) + 1)
+    assert sorted(before) == sorted(after)
+
+
+def train_order(folder: Path, rows: list[dict[str, Any]], turn_mb: float) -> list[str]:
+    """The digests of train's documents, as curation orders them."""
+    held_out = {"val_share": 0.15, "test_share": 0.15} if len(rows) > 200 else {"val_share": 0, "test_share": 0}
+    knobs = settings(**held_out, min_held_out_kb=0, turn_mb=turn_mb)
+    curate(*scraped(folder, rows), knobs, folder / "out", threads=1)
+    return split(folder / "out", "train").column("document").to_pylist()
+
+
+def behind(document: str, order: list[str], place: dict[str, int]) -> int:
+    """How many documents of `place` come before `document` in `order`."""
+    return sum(one in place for one in order[: order.index(document)])
 
 
 @pytest.mark.slow

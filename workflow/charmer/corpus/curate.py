@@ -5,8 +5,9 @@ Notable here:
   decided on at once; the second pass copies those that stay. No text is held but a row group a worker.
 - Each file has exactly one fate, tried in this order: refused, damaged, licence, a filter's reason, contaminated,
   exact duplicate, near duplicate, then train, val or test. `counts.json` adds up, or curation fails.
-- Output is in the order of the documents' digests, which is a random order that adding files does not disturb, packages
-  taking turns in train: any prefix is a fair sample, so data sets of growing size nest.
+- Output is in the order of the documents' digests, a random one; in train, packages take turns. So any prefix, which is
+  what a data set is, is balanced by package. A file that is added moves no other, but for those of its own package that
+  it pushes over the border of a turn (`charmer.corpus.assemble`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def curate(sources: list[Path], refused: list[Path], settings: dict[str, Any], o
         threads: number of processes.
 
     Raises:
-        Failure: no file is left, or too few to hold any out.
+        Failure: a source's folder is not there; no file is left, or too few to hold any out.
     """
     out = Path(out)
     with _work_folder(out) as work:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,7 +67,9 @@ def ledger(
 
 
 def _lost(shard: Path, path: str, why: str) -> dict[str, Any]:
-    return {"source": shard.parent.parent.name, "path": path, "fate": "damaged", "detail": why}
+    # Its folder bears the source's name and, in the workflow, a digest of the settings behind it.
+    source = re.sub(r"-[0-9a-f]{8}$", "", shard.parent.parent.name)
+    return {"source": source, "path": path, "fate": "damaged", "detail": why}
 
 
 def _refused(path: Path) -> pa.Table:
@@ -133,12 +136,15 @@ def contaminated(files: Files, fates: Fates) -> dict[str, int]:
 
 
 def packages(files: Files, fates: Fates) -> pa.Table:
-    """Every package of which a file is used, with its licence; one that splits by file has a row a split."""
-    names = ["package", "version", "licence", "licence_from", "split"]
-    table = files.table.select(["package", "version", "licence", "licence_from", "bytes"])
+    """Every package of which a file is used, with its licence; one that splits by file has a row a split.
+
+    A person's own code (column own) is used whatever its licence.
+    """
+    names = ["package", "version", "licence", "licence_from", "own", "split"]
+    table = files.table.select(["package", "version", "licence", "licence_from", "own", "bytes"])
     table = table.append_column("split", pa.array(fates.fate, type=pa.string())).filter(pa.array(fates.used()))
     grouped = table.group_by(names).aggregate([("bytes", "count"), ("bytes", "sum")])
     grouped = grouped.rename_columns({"bytes_count": "files", "bytes_sum": "bytes"})
     return grouped.sort_by([(name, "ascending") for name in names]).select(
-        ["package", "version", "licence", "licence_from", "files", "bytes", "split"]
+        ["package", "version", "licence", "licence_from", "own", "files", "bytes", "split"]
     )

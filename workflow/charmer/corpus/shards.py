@@ -61,8 +61,8 @@ class ShardWriter:
     A source without a single row still gets one shard, empty but with its columns.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema = ROWS) -> None:
-        self.folder, self.schema = folder, schema
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.shards = 0
         self.pending: list[pa.RecordBatch] = []
         self.pending_bytes = self.shard_bytes = 0
@@ -70,7 +70,7 @@ class ShardWriter:
         self.writer: pq.ParquetWriter | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Append rows; `batch` has the writer's schema."""
+        """Append rows; `batch` has the schema ROWS."""
         self.pending.append(batch)
         self.pending_bytes += batch.nbytes
         if self.pending_bytes >= ROW_GROUP_BYTES:
@@ -85,14 +85,14 @@ class ShardWriter:
             temporary = self.shard.enter_context(replacing(path))
             self.writer = pq.ParquetWriter(
                 temporary,
-                self.schema,
+                ROWS,
                 compression="zstd",
                 use_dictionary=DICTIONARY_COLUMNS,
                 write_statistics=False,
                 write_page_checksum=True,
             )
             self.shard.callback(self.writer.close)
-        table = pa.Table.from_batches(self.pending, self.schema)
+        table = pa.Table.from_batches(self.pending, ROWS)
         self.writer.write_table(table, row_group_size=max(len(table), 1))
         self.shard_bytes += self.pending_bytes
         self.pending, self.pending_bytes = [], 0

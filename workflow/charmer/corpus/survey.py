@@ -74,10 +74,16 @@ class Survey:
 
 
 def units(sources: Sequence[Path]) -> tuple[list[Unit], list[tuple[Path, str]]]:
-    """The row groups of all shards in the order of the sources, and the shards that cannot be opened, with why."""
+    """The row groups of all shards in the order of the sources, and the shards that cannot be opened, with why.
+
+    Raises:
+        Failure: a source's folder is not there.
+    """
     found: list[Unit] = []
     broken: list[tuple[Path, str]] = []
     for source in sources:
+        if not Path(source).is_dir():
+            raise Failure(f"{source}: there is no such folder of shards; run `scrape` again")
         for shard in sorted(Path(source).glob("shard-*.parquet")):
             try:
                 with pq.ParquetFile(shard) as parquet:

@@ -1,8 +1,9 @@
 """Choosing the vocabulary from the training text.
 
 Notable here:
-- BPE is learned from a prefix of the training documents. Their order is pseudo-random by content, so tens of MB are a
-  fair sample (20 MB instead of 100 cost half a percent in bytes per token); one vocabulary serves all dataset sizes.
+- BPE is learned from a prefix of the training documents, in which packages take turns (`charmer.corpus.assemble`): tens
+  of MB hold some of each package, not of each as much as it has. In random order, 20 MB instead of 100 cost half a
+  percent in bytes per token. One vocabulary serves all dataset sizes.
 - One document in 32 is kept from learning and measured afterwards: the statistics describe text that is new to the
   vocabulary.
 """
