@@ -48,6 +48,41 @@ def test_a_missing_or_broken_file_is_named(saved, name):
         folder.load(path)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("head_dim", 16),
+        ("rope_scaling", {"rope_type": "yarn", "factor": 4.0}),
+        ("hidden_act", "gelu"),
+        ("attention_bias", True),
+        ("tie_word_embeddings", False),
+        ("use_sliding_window", True),
+        ("hidden_size", "16"),
+        ("num_hidden_layers", 1.0),
+        ("num_attention_heads", 0),
+        ("num_key_value_heads", True),
+        ("rope_theta", None),
+        ("rms_norm_eps", float("nan")),
+    ],
+)
+def test_a_field_of_another_network_or_of_the_wrong_type_is_named(saved, field, value):
+    path, _ = saved
+    fields = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps(fields | {field: value}))
+    with pytest.raises(Failure, match=rf"config\.json: {field} is .*; name a folder that Charmer wrote"):
+        folder.load(path)
+
+
+@pytest.mark.parametrize("field", ["head_dim", "tie_word_embeddings", "rope_theta"])
+def test_a_field_that_is_missing_is_named(saved, field):
+    path, _ = saved
+    fields = json.loads((path / "config.json").read_text())
+    del fields[field]
+    (path / "config.json").write_text(json.dumps(fields))
+    with pytest.raises(Failure, match=rf"config\.json: lacks {field}"):
+        folder.load(path)
+
+
 def test_files_of_different_models_are_refused(saved):
     path, _ = saved
     fields = json.loads((path / "config.json").read_text())
