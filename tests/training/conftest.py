@@ -14,7 +14,7 @@ from charmer.tokens.tokenizer import Tokenizer
 from charmer.training.train import train
 
 SETTINGS = {
-    "pack": {"context_length": 32, "dataset_mb": 1.0, "overlap": 0.0, "align": 0.0},
+    "pack": {"context_length": 32, "dataset_mb": 1.0, "overlap": 0.0},
     "model": {"layers": 2, "width": 16, "heads": 2, "kv_heads": 1, "hidden": 32},
     "train": {
         "seed": 1,

@@ -47,16 +47,23 @@ def together(run, name: str, size: int = 2, **knobs) -> Path:
     return run.folder / name
 
 
-@pytest.mark.parametrize("shares", [{"batch_tokens": 128}, {"batch_tokens": 96, "budget": "0.01 minutes"}])
-def test_two_ranks_train_as_one_does(run, shares):
-    """Ranks add up gradients in another order, in float32: and Muon's bfloat16 steps carry the rounding on: losses agree to 1e-3 of
-    themselves over 12 steps."""
-    both = together(run, "both", **shares)
-    alone = run("alone", **(shares | ({"budget": f"as {both}"} if "budget" in shares else {})))
+@pytest.mark.parametrize(
+    ("knobs", "tolerance"),
+    [
+        ({"batch_tokens": 128}, 1e-3),
+        ({"batch_tokens": 96, "budget": "0.01 minutes"}, 1e-3),
+        ({"batch_tokens": 128, "optimizer": "adamw", "learning_rate": 0.002}, 1e-4),
+    ],
+)
+def test_two_ranks_train_as_one_does(run, knobs, tolerance):
+    """Two ranks add up their gradients in another order than one. Muon, which computes its steps in bfloat16, makes
+    more of that rounding than AdamW."""
+    both = together(run, "both", **knobs)
+    alone = run("alone", **(knobs | ({"budget": f"as {both}"} if "budget" in knobs else {})))
     one, two = (read_table(folder / "metrics.parquet").to_pydict() for folder in (alone, both))
     assert two["step"] == one["step"] and two["tokens"] == one["tokens"]
-    np.testing.assert_allclose(two["loss"][:12], one["loss"][:12], rtol=1e-3)
-    np.testing.assert_allclose(two["gradient_norm"][:5], one["gradient_norm"][:5], rtol=1e-3)
+    np.testing.assert_allclose(two["loss"][:12], one["loss"][:12], rtol=tolerance)
+    np.testing.assert_allclose(two["gradient_norm"][:5], one["gradient_norm"][:5], rtol=tolerance)
     assert read_json(both / "training.json")["ranks"] == 2
     assert read_json(alone / "training.json")["ranks"] == 1
 

@@ -26,13 +26,14 @@ def test_training_goes_on_from_the_weights_of_the_other_model(run):
         torch.testing.assert_close(weight, other, atol=1e-6, rtol=1e-5)
 
 
-def test_the_context_may_be_longer_than_that_of_the_model(run):
+@pytest.mark.parametrize("context", [16, 64])
+def test_the_context_may_be_another_than_that_of_the_model(run, context):
     first = run("first")
-    settings = run.settings(init_from=str(first), batch_tokens=128)
-    run.data = {**run.data}
-    settings["pack"] = settings["pack"] | {"context_length": 16}
-    train(run.data | repacked(run, 16), settings, run.folder / "second", run.checkpoints, threads=1)
-    assert folder.load(run.folder / "second")[0].config.context_length == 16
+    settings = run.settings(init_from=str(first))
+    settings["pack"] = settings["pack"] | {"context_length": context}
+    train(run.data | repacked(run, context), settings, run.folder / "second", run.checkpoints, threads=1)
+    assert folder.load(first)[0].config.context_length == 32
+    assert folder.load(run.folder / "second")[0].config.context_length == context
 
 
 def repacked(run, context):

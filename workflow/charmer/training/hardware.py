@@ -80,14 +80,22 @@ def matrix_peak(device: torch.device, dtype: torch.dtype, pool: ThreadPoolExecut
 
 
 def check_memory(
-    config: ModelConfig, workers: int, micro_tokens: int, device: torch.device, dtype: torch.dtype, ranks: int = 1
+    config: ModelConfig,
+    workers: int,
+    micro_tokens: int,
+    device: torch.device,
+    dtype: torch.dtype,
+    ranks: int = 1,
+    average: bool = False,
 ) -> None:
     """Refuse a run that the memory cannot hold.
 
     What a block keeps for the backward pass, in numbers a token: about 12 widths, 5 hidden sizes, and the shares of
     attention, a little more than half of heads times context (kept on a processor alone). Weights count for
-    themselves, their gradients (one set a worker), two moments, and the best ones. On a processor all ranks take from
-    the same memory.
+    themselves, their gradients (one set a worker), two moments, the best ones, and their average where there is one
+    (`train.average`). On a processor all ranks take from the same memory, and so do the bytes of the checkpoint that
+    the first rank writes: weights, moments, the best ones and the average once more, while it keeps nothing for a
+    backward pass.
 
     Raises:
         Failure: more is needed than is free.
@@ -95,8 +103,10 @@ def check_memory(
     shares = 0.6 * config.heads * config.context_length if device.type == "cpu" else 0.0
     kept = 12 * config.width + 5 * config.hidden + shares
     activations = workers * micro_tokens * kept * config.layers * dtype.itemsize
-    weights = 4.0 * (5 + workers) * config.matrix_parameters()
-    needed, free = activations + weights, free_memory(device) // (ranks if device.type == "cpu" else 1)
+    copy = 4.0 * config.matrix_parameters()
+    needed, free = activations + (5 + workers + average) * copy, free_memory(device)
+    if device.type == "cpu":
+        needed = ranks * needed + max((4 + average) * copy - activations, 0.0)
     if needed > free:
         raise Failure(
             f"train.micro_batch_tokens: training needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; "

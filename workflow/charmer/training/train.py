@@ -99,7 +99,9 @@ def _train(
     held_out = HeldOut(data["val_tokens"], data["val_documents"], tokenizer, knobs["held_out_mb"], dtype, workers)
     config = start.config(settings, tokenizer, context)
     model = Transformer(config)
-    check_memory(config, min(workers, -(-own_rows // micro_rows)), micro_rows * context, device, dtype, ranks.size)
+    at_once = min(workers, -(-own_rows // micro_rows))
+    averaged = knobs["average"] > 0
+    check_memory(config, at_once, micro_rows * context, device, dtype, ranks.size, averaged)
     start.fill(model, knobs)
     model.to(device)
 
