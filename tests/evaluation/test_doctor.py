@@ -26,7 +26,7 @@ from charmer.training.train import train
 CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 CONTEXT = 32
 SETTINGS = {
-    "pack": {"context_length": CONTEXT, "dataset_mb": 1.0, "overlap": 0.0, "align": 0.0},
+    "pack": {"context_length": CONTEXT, "dataset_mb": 1.0, "overlap": 0.0},
     "model": {"layers": 1, "width": 32, "heads": 2, "kv_heads": 1, "hidden": 64},
 }
 KNOBS = {"windows": 16, "texts": 4, "max_tokens": 192, "temperature": 1.0, "seed": 1}

@@ -50,7 +50,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     knobs = files.read_json(model / "training.json").get("knobs")
     if knobs is None:
         raise Failure(f"{model / 'training.json'}: does not say how the model was trained; train it again")
-    metrics = _columns(model / "metrics.parquet", ["step", "tokens", "loss", "gradient_norm", "progress", "skipped"])
+    metrics = _columns(model / "metrics.parquet", ["step", "loss", "gradient_norm", "progress"])
     evaluations = _columns(model / "held_out.parquet", ["step", "tokens", "bits_per_byte"])
     context = network.config.context_length
     train, val = (

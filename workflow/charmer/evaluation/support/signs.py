@@ -70,7 +70,7 @@ def of_learning_rate(metrics: Mapping[str, np.ndarray], knobs: Mapping[str, Any]
     """What loss and gradient show over the steps.
 
     Args:
-        metrics: columns [steps] loss, gradient_norm, progress, skipped.
+        metrics: columns [steps] loss, gradient_norm, progress.
         knobs: the settings' section `train`.
         entropy: of the frequencies of the training text's tokens, in nats.
     """
@@ -145,7 +145,7 @@ def of_head_start(
     """Whether the training loss is far under held-out's before any text was seen twice.
 
     Args:
-        metrics: columns [steps] step, tokens, loss.
+        metrics: columns [steps] step, loss.
         evaluations: columns [evaluations] step, tokens, bits_per_byte.
         epoch: tokens in one pass over the training windows.
         bytes_per_token: of the training text.
