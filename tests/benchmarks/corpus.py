@@ -7,6 +7,8 @@
 
 Each stage runs in a process of its own, as in the workflow. Seconds are wall clock; memory is the highest sum, over
 the stage's process and its children, of what belongs to each alone plus its share of what they share (PSS).
+
+Exits with 1 where a stage went past a limit. Less than 200 MB is not judged: there the start of a process counts most.
 """
 
 from __future__ import annotations
@@ -192,18 +194,30 @@ class Measured(NamedTuple):
     files: int
 
 
-def show(found: Measured, once: Measured, threads: int) -> None:
-    """Print the table. The limits of a larger corpus follow from what the first one took."""
+def show(found: Measured, once: Measured, threads: int) -> list[str]:
+    """Print the table; returns what is past a limit.
+
+    The seconds of a larger corpus are limited by what the first one took; its memory stands beside that of the first.
+    """
+    grown = found is not once
+    past = []
     print(f"\n{found.size:.0f} MB in {found.files:,} files, {threads} processes\n")
-    print(f"{'stage':28}{'seconds':>9}{'at most':>9}{'MB/s':>9}{'peak MB':>9}{'at most':>9}")
+    header = f"{'stage':28}{'seconds':>9}{'at most':>9}{'MB/s':>9}{'peak MB':>9}{'at most':>9}"
+    print(header + (f"{'growth':>9}" if grown else ""))
     for stage, (seconds, memory) in found.stages.items():
         limits = ("", "")
         if stage in LIMITS:
             allowed = LIMITS[stage] * found.size / LIMIT_MB
-            if found is not once:
+            if grown:
                 allowed = once.stages[stage].seconds * GROWTH * found.size / once.size
             limits = (f"{allowed:.1f}", str(MEMORY))
-        print(f"{stage:28}{seconds:9.1f}{limits[0]:>9}{found.size / seconds:9.1f}{memory:9.0f}{limits[1]:>9}")
+            if seconds > allowed:
+                past.append(f"{stage}, {found.size:.0f} MB: {seconds:.1f} s, at most {allowed:.1f}")
+            if memory > MEMORY:
+                past.append(f"{stage}, {found.size:.0f} MB: {memory:.0f} MB of memory, at most {MEMORY}")
+        line = f"{stage:28}{seconds:9.1f}{limits[0]:>9}{found.size / seconds:9.1f}{memory:9.0f}{limits[1]:>9}"
+        print(line + (f"{memory / once.stages[stage].memory:8.2f}x" if grown else ""))
+    return past
 
 
 def main() -> None:
@@ -218,6 +232,7 @@ def main() -> None:
     knobs = settings()
     here, files = installed(options.mb, knobs["scrape"])
     once: Measured | None = None
+    past: list[str] = []
     for copies in options.copies:
         out = options.out / f"x{copies}"
         out.mkdir(parents=True)
@@ -225,7 +240,9 @@ def main() -> None:
         plan = stages(out, sources, knobs, options.threads)
         found = Measured({stage: measured(calls) for stage, calls in plan.items()}, *size_of(out))
         once = once or found
-        show(found, once, options.threads)
+        past += show(found, once, options.threads)
+    if past and options.mb >= LIMIT_MB:
+        raise SystemExit("\npast a limit:\n" + "\n".join(past))
 
 
 if __name__ == "__main__":
