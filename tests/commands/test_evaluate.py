@@ -1,6 +1,7 @@
 """`charmer evaluate`: metrics that need only files, on anybody's code."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +27,18 @@ def test_bits_per_byte_of_anybodys_code(uniform: SimpleNamespace, code: Path, ca
     assert "baseline=xz -9" in slices and not any("Kneser" in name or name == "excerpt" for name in slices)
 
 
+def test_a_part_that_is_measured_is_said_to_be_one(
+    uniform: SimpleNamespace, code: Path, capsys: pytest.CaptureFixture[str]
+):
+    arguments = ["--metric", "bits_per_byte", "--model", str(uniform.folder), "--on", str(code)]
+    assert cli.main(["evaluate", *ARGUMENTS, *arguments]) == 0
+    assert "measures" not in capsys.readouterr().err
+    assert cli.main(["evaluate", *ARGUMENTS, *arguments, "--set", "max_mb=0.00001"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out.splitlines()[0])["cases"] == 1
+    assert re.search(r"bits_per_byte: measures [\d.e-]+ of [\d.e-]+ MB, .*--set max_mb=N", said.err)
+
+
 def test_a_knob_can_be_set(uniform: SimpleNamespace, code: Path, capsys: pytest.CaptureFixture[str]):
     asked = ("--metric", "characters_saved", "--model", uniform.folder, "--on", code, "--set", "max_tokens=3")
     assert measured(capsys, *asked, "--set", "lines=4")[0] | {"high": 0} == {
@@ -48,6 +61,34 @@ def test_what_cannot_be_measured_is_refused_with_the_reason(arguments, words, ca
     assert cli.main(["evaluate", *ARGUMENTS, *arguments]) == 1
     line = capsys.readouterr().err
     assert words in line and line.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--metric", "calibration", "--on", ".", "--samples", "3"], "--samples"),
+        (["--metric", "synthesis", "--samples", "3"], "--samples"),
+        (["--metric", "synthesis", "--on", "."], "--on"),
+        (["--problems", "p.jsonl", "--on", "."], "--on"),
+        (["--problems", "p.jsonl", "--samples", "3", "--set", "samples=4"], "--set samples"),
+    ],
+)
+def test_arguments_that_would_be_ignored_are_wrong_usage(arguments, words, capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["evaluate", *ARGUMENTS, *arguments]) == 2
+    line = capsys.readouterr().err
+    assert words in line and line.count("\n") == 1
+
+
+def test_a_knob_without_a_value_is_wrong_usage(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["evaluate", *ARGUMENTS, "--metric", "calibration", "--on", ".", "--set", "lines"])
+    assert "'lines' is not of the form KNOB=VALUE" in capsys.readouterr().err
+
+
+def test_the_shipped_problems_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert Path(evaluate.knobs_of("synthesis", {})["problems"]).is_file()
+    assert evaluate.knobs_of("synthesis", {"problems": "mine.jsonl"})["problems"] == "mine.jsonl"
 
 
 def test_a_folder_without_code_is_refused(uniform: SimpleNamespace, code: Path, tmp_path: Path):

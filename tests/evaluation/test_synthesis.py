@@ -100,6 +100,55 @@ def test_files_that_hold_no_problems_are_refused(tmp_path: Path):
             load(tmp_path / "p.jsonl")
 
 
+def test_texts_may_hold_any_end_of_line_and_a_file_a_byte_order_mark(tmp_path: Path):
+    odd = DOUBLE | {"prompt": 'def double(value):\n    """Twice\u2028the\x85value."""\n'}
+    path = tmp_path / "p.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(odd, ensure_ascii=False).encode() + b"\r\n\r\n")
+    assert [problem.prompt for problem in load(path)] == [odd["prompt"]]
+
+
+def test_damaged_packed_files_are_refused(tmp_path: Path):
+    packed = gzip.compress(json.dumps(DOUBLE).encode() * 9)
+    path = tmp_path / "p.jsonl.gz"
+    for damaged in (packed[:-20], packed[:10] + b"\xff" * 20 + packed[30:], b"no gzip"):
+        path.write_bytes(damaged)
+        with pytest.raises(Failure, match="cannot be read"):
+            load(path)
+
+
+NUMPY = DOUBLE | {"task_id": "own/numpy", "prompt": "import numpy\n" + DOUBLE["prompt"]}
+OBJECT = DOUBLE | {"task_id": "own/object", "canonical_solution": "    return object()\n"}
+
+
+def test_problems_whose_own_solution_fails_here_are_left_out_and_named(
+    world: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    if run.unavailable():
+        pytest.skip(f"no isolation here: {run.unavailable()}")
+    path = written(tmp_path / "p.jsonl", NUMPY, DOUBLE, OBJECT)
+    table = synthesis.evaluate(world["model"], {}, SETTINGS | {"problems": str(path)}, threads=1)
+    (row,) = table.to_pylist()
+    detail = json.loads(row["detail"])
+    assert (row["cases"], list(detail["left_out"])) == (1, ["own/numpy", "own/object"])
+    assert "numpy" in detail["left_out"]["own/numpy"] and "not plain data" in detail["left_out"]["own/object"]
+    assert [problem["task_id"] for problem in detail["problems"]] == ["own/1"]
+    (line,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+    assert "2 of 3" in line and "own/numpy, own/object" in line and "\n" not in line
+    path = written(tmp_path / "p.jsonl", NUMPY)
+    with pytest.raises(Failure, match=r"not one of the 1 passes .*own/numpy"):
+        synthesis.evaluate(world["model"], {}, SETTINGS | {"problems": str(path)}, threads=1)
+
+
+def test_solutions_longer_than_the_limit_are_counted(world: dict[str, Path], tmp_path: Path):
+    if run.unavailable():
+        pytest.skip(f"no isolation here: {run.unavailable()}")
+    long = DOUBLE | {"task_id": "own/2", "canonical_solution": f"    return value * 2  # {'abc ' * 50}\n"}
+    path = written(tmp_path / "p.jsonl", DOUBLE, long)
+    settings = SETTINGS | {"problems": str(path), "max_tokens": 40}
+    (row,) = synthesis.evaluate(world["model"], {}, settings, threads=1).to_pylist()
+    assert json.loads(row["detail"])["longer"] == 0.5
+
+
 def test_a_model_that_knows_nothing_solves_nothing(world: dict[str, Path], tmp_path: Path):
     if run.unavailable():
         pytest.skip(f"no isolation here: {run.unavailable()}")

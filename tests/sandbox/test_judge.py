@@ -97,10 +97,56 @@ SLOW = {  # each waits for a limit
     "loops for ever when loaded": "while True: pass",
     "sleeps for ever": "import time\ndef double(value): time.sleep(99)",
     "ignores the limit's signal": (
-        "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\ndef double(value):\n    while True: pass"
+        "import signal\nfor number in (signal.SIGXCPU, signal.SIGPROF):\n    signal.signal(number, signal.SIG_IGN)\n"
+        "def double(value):\n    while True: pass"
     ),
     "never reads its input": "import time, os\nos.closerange(3, 64)\ntime.sleep(99)",
     "stops its parent": "import os\ndef double(value):\n    os.kill(os.getppid(), 19)\n    return 0",
+}
+
+
+REFUSE = Task(
+    "def refuse(items, key):\n    raise ValueError(items)\n",
+    "refuse",
+    """
+def check(candidate):
+    for items in ([], [1]):
+        try:
+            candidate(items, len)
+        except ValueError:
+            continue
+        assert False
+""",
+)
+CATCHES_ALL = Task(
+    REFUSE.solution,
+    "refuse",
+    """
+def check(candidate):
+    for items in ([], [1]):
+        try:
+            candidate(items, len)
+        except:
+            continue
+        assert False
+""",
+)
+HEAD = "def refuse(items, key):\n    "
+UNFINISHED = {  # none of them raises a ValueError of its own when it is called
+    "returns NotImplemented": HEAD + "return NotImplemented",
+    "returns an exception": HEAD + "return ValueError(items)",
+    "returns an exception's class": HEAD + "return ValueError",
+    "returns a generator": HEAD + "yield 1",
+    "returns an object in a list": HEAD + "return [object()]",
+    "returns a list that raises": (
+        "class Refusing(list):\n    def __iter__(self): raise ValueError\n" + HEAD + "return Refusing()"
+    ),
+    "leaves an object in its argument": HEAD + "items.append(object())",
+    "calls the tests' function with an object": HEAD + "return key(object())",
+    "raises while it is loaded": "raise ValueError",
+    "exits": "import os\n" + HEAD + "os._exit(0)",
+    "answers nonsense": "import os\n" + HEAD + "for fd in range(3, 64):\n        try: os.write(fd, b'nonsense\\n')\n"
+    "        except OSError: pass",
 }
 
 
@@ -118,6 +164,28 @@ def test_no_program_passes_without_being_right(sandbox: Sandbox):
     assert [name for name, verdict in forged.items() if verdict.passed] == []
     assert all(verdict.reason for verdict in forged.values())
     assert {name: verdict.reason for name, verdict in honest.items() if not verdict.passed} == {}
+
+
+@pytest.mark.parametrize("task", [REFUSE, CATCHES_ALL], ids=["catches ValueError", "catches all"])
+def test_what_cannot_be_sent_is_not_the_exception_that_a_test_waits_for(sandbox: Sandbox, task: Task):
+    *unfinished, right = verdicts(sandbox, task, *UNFINISHED.values(), task.solution)
+    assert [name for name, verdict in zip(UNFINISHED, unfinished, strict=True) if verdict.passed] == []
+    assert right == Verdict(True)
+    reasons = dict(zip(UNFINISHED, [verdict.reason for verdict in unfinished], strict=True))
+    assert reasons["returns NotImplemented"].endswith("not plain data")
+    assert reasons["raises while it is loaded"].startswith("does not load: ValueError")
+
+
+def test_arguments_that_cannot_be_sent_pass_nobody(sandbox: Sandbox):
+    test = REFUSE.test.replace("candidate(items, len)", "candidate(object(), len)")
+    (verdict,) = verdicts(sandbox, Task(REFUSE.solution, "refuse", test), REFUSE.solution)
+    assert not verdict.passed
+
+
+def test_the_limit_holds_fractions_of_a_second(sandbox: Sandbox):
+    spins = "import time\ndef double(value):\n    while time.process_time() < 0.7: pass\n    return value * 2\n"
+    assert verdicts(sandbox, DOUBLE, spins, timeout=1.5) == [Verdict(True)]
+    assert verdicts(sandbox, DOUBLE, spins, timeout=0.3) == [Verdict(False, "limit reached: processor time")]
 
 
 @pytest.mark.slow

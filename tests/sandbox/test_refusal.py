@@ -43,6 +43,17 @@ def test_with_leave_programs_are_judged_as_well(bare: None):
     assert [verdict.passed for verdict in verdicts] == [True, False, False]
 
 
+def test_a_sandbox_that_does_not_start_is_no_programs_fault(bare: None, monkeypatch: pytest.MonkeyPatch):
+    sandbox = Sandbox(allow_unsandboxed=True)
+    begin = sandbox.start
+    monkeypatch.setattr(
+        sandbox, "start", lambda _, limits: begin(["sh", "-c", "echo no room >&2; exit 1"], limits=limits)
+    )
+    task = Task("def one(): return 1", "one", "def check(candidate): assert candidate() == 1")
+    with pytest.raises(Failure, match=r"sandbox: cannot be started \(no room\)"):
+        list(judge(sandbox, [(task, ["def one(): return 1"])], timeout=1.0, workers=1))
+
+
 def test_why_there_is_no_isolation_comes_with_a_cure(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     assert "only Linux" in str(isolation.missing())

@@ -12,6 +12,7 @@ The rooms, in the direction in which imports run (nothing imports upward):
     evaluation  one module a metric
     report      plots and pages made from the tables
     pipeline    what the Snakefile needs: settings, folder names, fingerprints, locks
+    commands    one module a sub-command of `charmer`
 
 The library never imports Snakemake: every room works in a notebook or a test as it does in a rule.
 """

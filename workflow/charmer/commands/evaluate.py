@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--problems", type=Path, metavar="FILE.jsonl", help="problems in HumanEval's format, .gz or not")
     parser.add_argument("--on", nargs="+", type=Path, metavar="PATH", help="files and directories to measure on")
     parser.add_argument("--samples", type=models.positive, metavar="N", help="programs written for each problem")
-    parser.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="another value for a knob")
+    parser.add_argument(
+        "--set", action="append", type=knob, default=[], metavar="KNOB=VALUE", help="another value for a knob"
+    )
     parser.add_argument(
         "--allow-unsandboxed", action="store_true", help="run generated code even where nothing can isolate it"
     )
@@ -40,8 +43,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     models.add_arguments(parser)
 
 
-def run(options: argparse.Namespace) -> None:
-    """Measure and print.
+def knob(text: str) -> tuple[str, str]:
+    """Name and value of a knob, for argparse."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KNOB=VALUE")
+    return name, value
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and print; 2 where arguments do not go together.
 
     Raises:
         Failure: the metric, a path or the model is not there; a knob is wrong; or the metric can't be measured here.
@@ -50,20 +61,39 @@ def run(options: argparse.Namespace) -> None:
     from charmer.evaluation.support.table import gap_of
 
     metric = "synthesis" if options.problems else options.metric
-    knobs = dict(pair.partition("=")[::2] for pair in options.set)
-    if options.problems:
-        knobs |= {"problems": str(options.problems)} | ({"samples": options.samples} if options.samples else {})
-    settings = knobs_of(metric, knobs) | ({"allow_unsandboxed": True} if options.allow_unsandboxed else {})
+    knobs: dict[str, Any] = dict(options.set)
+    said = {"problems": options.problems and str(options.problems), "samples": options.samples}
+    said = {name: value for name, value in said.items() if value is not None}
+    settings = knobs_of(metric, knobs | (said if options.problems else {}))
+    settings |= {"allow_unsandboxed": True} if options.allow_unsandboxed else {}
+    if wrong := ignored(metric, knobs.keys() & said.keys(), options):
+        print(f"charmer evaluate: {wrong}", file=sys.stderr)
+        return 2
     subject.use(models.device(options.device))
     with tempfile.TemporaryDirectory(prefix="charmer-") as folder:
         found = measure(metric, settings, options, Path(folder))
     if reason := gap_of(found):
         raise Failure(f"{metric}: {reason}")
     show(found, options.json)
+    return 0
+
+
+def ignored(metric: str, twice: set[str], options: argparse.Namespace) -> str | None:
+    """Why one of the arguments would have no effect beside the others; None where each has one."""
+    from charmer.pipeline.paths import needs
+
+    if options.samples and not options.problems:
+        return f"--samples: goes with --problems alone, not with --metric {metric}"
+    if twice:
+        return f"--set {min(twice)}=...: --{min(twice)} says so already"
+    if options.on and not needs(metric):
+        return f"--on: {'--problems' if options.problems else f'--metric {metric}'} reads no code; leave it out"
+    return None
 
 
 def knobs_of(metric: str, knobs: dict[str, Any]) -> dict[str, Any]:
-    """The checked knobs of one metric: those of config/config.yaml, `knobs` before them.
+    """The checked knobs of one metric: those of config/config.yaml, whose file of problems is that of the checkout from
+    whatever folder, and `knobs` before them.
 
     Raises:
         Failure: there is no such metric, or a knob is unknown or out of its bounds.
@@ -75,6 +105,9 @@ def knobs_of(metric: str, knobs: dict[str, Any]) -> dict[str, Any]:
         raise Failure(
             f"--metric {metric}: there is no such metric; there are {', '.join(config['evaluate']['metrics'])}"
         )
+    own = config["evaluate"].get(metric, {})
+    if "problems" in own:
+        own["problems"] = str(models.CHECKOUT / own["problems"])
     return settings.resolve(settings.merged(config, {"evaluate": {metric: knobs}}))["evaluate"].get(metric, {})
 
 
@@ -93,7 +126,21 @@ def measure(metric: str, settings: dict[str, Any], options: argparse.Namespace, 
         raise Failure(f"--metric {metric}: asks for code; name files or directories with --on")
     model = models.folder(options.model)
     data = data_of(options.on, model, folder, options.threads) if wanted else {}
+    if data and "max_mb" in settings:
+        _tell_part(metric, data["test_documents"], settings["max_mb"])
     return module.evaluate(model=model, data=data, settings=settings, threads=options.threads)
+
+
+def _tell_part(metric: str, documents: Path, max_mb: float) -> None:
+    """Say on standard error how much of the files is measured, where that is not all."""
+    from charmer.common.files import read_table
+    from charmer.evaluation.support import heldout
+
+    whole = sum(read_table(documents, ["bytes"])["bytes"].to_pylist())
+    part = sum(row["bytes"] for row in heldout.chosen(documents, max_mb * 1e6))
+    if part < whole:
+        said = f"{metric}: measures {part / 1e6:.3g} of {whole / 1e6:.3g} MB, files chosen by a hash of their names"
+        print(f"{said}; --set max_mb=N measures more", file=sys.stderr)
 
 
 def data_of(paths: list[Path], model: Path, folder: Path, threads: int) -> dict[str, Path]:

@@ -3,6 +3,9 @@
 Each problem's prompt is continued several times, sampled; what comes out is run against the problem's tests in the
 sandbox, by a judge whose verdict the program cannot forge. pass@k is the unbiased estimator of the chance that one of
 k samples is right (Chen et al. 2021, arXiv:2107.03374); its intervals come from a bootstrap over problems.
+
+Each problem's own solution is judged with the samples. Where that fails (it needs a library that the sandbox has not,
+or answers with what is no plain data) a sample's failure would say nothing of the model: the problem is left out.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from charmer.common.failure import Failure
 from charmer.common.progress import Progress
 from charmer.evaluation.support import functions, subject
 from charmer.evaluation.support.problems import Problem, load
@@ -47,7 +51,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         threads: of the CPU, for the model and for the judge.
 
     Raises:
-        Failure: the file of problems is absent or wrong.
+        Failure: the file of problems is absent or wrong, none of its own solutions passes, or a sandbox does not start.
     """
     problems = load(Path(settings["problems"]))
     try:
@@ -70,13 +74,58 @@ def evaluate_problems(
         threads: of the CPU.
         sandbox: where the samples run.
 
-    The detail of "pass@1" holds `problems` (task_id, tier, right, samples) and `programs`, some samples for the eye
-    (task_id, tier, prompt, text, passed, reason).
+    The detail of "pass@1" holds `problems` (task_id, tier, right, samples), `programs`, some samples for the eye
+    (task_id, tier, prompt, text, passed, reason), `left_out` (the reason by task_id) and `longer`, the share of the
+    problems whose own solution has more than max_tokens tokens.
+
+    Raises:
+        Failure: no problem's own solution passes its tests here, or a sandbox does not start.
     """
     network, tokenizer = subject.load(model, threads)
     samples = write(network, tokenizer, problems, settings)
-    verdicts = judge_samples(problems, samples, settings["timeout"], threads, sandbox)
-    return figures(problems, samples, verdicts)
+    programs = [[solution(problem), *texts] for problem, texts in zip(problems, samples, strict=True)]
+    verdicts = judge_samples(problems, programs, settings["timeout"], threads, sandbox)
+    left_out = refused(problems, [own for own, *_ in verdicts])
+    kept = [place for place, problem in enumerate(problems) if problem.task_id not in left_out]
+    sound = [problems[place] for place in kept]
+    longer = sum(length(problem, tokenizer) > settings["max_tokens"] for problem in sound) / len(sound)
+    more = {"left_out": left_out, "longer": longer}
+    return figures(sound, [samples[place] for place in kept], [verdicts[place][1:] for place in kept], more)
+
+
+def solution(problem: Problem) -> str:
+    """The program that is right."""
+    return problem.prompt + problem.canonical_solution
+
+
+def length(problem: Problem, tokenizer: Tokenizer) -> int:
+    """How many tokens the model would have to write for the problem's own solution."""
+    return len(tokenizer.encode(solution(problem)[len(problem.prompt.rstrip()) :].rstrip()))
+
+
+def refused(problems: Sequence[Problem], verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """Why problems are left out, by their task_id, as the verdicts on their own solutions say; warns of it in a line.
+
+    Raises:
+        Failure: all of them are.
+    """
+    left_out = {
+        problem.task_id: verdict.reason
+        for problem, verdict in zip(problems, verdicts, strict=True)
+        if not verdict.passed
+    }
+    if left_out:
+        first = next(iter(left_out))
+        if len(left_out) == len(problems):
+            raise Failure(
+                f"problems: not one of the {len(problems)} passes its tests with its own solution here ({first}: "
+                f"{left_out[first]}); solutions have Python's standard library alone and return plain data"
+            )
+        logger.warning(
+            "synthesis: left out %d of %d problems, whose own solutions do not pass here (%s: %s): %s",
+            *(len(left_out), len(problems), first, left_out[first], ", ".join(left_out)),
+        )
+    return left_out
 
 
 def write(
@@ -130,7 +179,7 @@ def judge_samples(
 ) -> list[list[Verdict]]:
     """The verdict on each sample of each problem."""
     work = [
-        (Task(problem.prompt + problem.canonical_solution, problem.entry_point, problem.test), texts)
+        (Task(solution(problem), problem.entry_point, problem.test), texts)
         for problem, texts in zip(problems, samples, strict=True)
     ]
     verdicts = []
@@ -147,9 +196,12 @@ def pass_at(k: int, samples: int, right: int) -> float:
 
 
 def figures(
-    problems: Sequence[Problem], samples: Sequence[Sequence[str]], verdicts: Sequence[Sequence[Verdict]]
+    problems: Sequence[Problem],
+    samples: Sequence[Sequence[str]],
+    verdicts: Sequence[Sequence[Verdict]],
+    more: dict[str, Any] | None = None,
 ) -> pa.Table:
-    """The table of what was judged."""
+    """The table of what was judged, with `more` in the detail of the main figure."""
     right = [sum(verdict.passed for verdict in found) for found in verdicts]
     count = len(verdicts[0])
     tiers = sorted({problem.tier for problem in problems if problem.tier is not None})
@@ -158,7 +210,7 @@ def figures(
         members = [place for place, problem in enumerate(problems) if tier is None or problem.tier == tier]
         for k in (k for k in KS if k <= count):
             chances = np.array([pass_at(k, count, right[place]) for place in members])
-            detail = _detail(problems, samples, verdicts, right) if not rows else None
+            detail = _detail(problems, samples, verdicts, right) | (more or {}) if not rows else None
             name = f"pass@{k}" if tier is None else f"tier={tier} pass@{k}"
             rows.append(Row(name, float(chances.mean()), _interval(chances), len(members), "share", detail))
     return table("synthesis", rows)

@@ -5,7 +5,8 @@ Notable here:
   and so do the answers. A candidate sees arguments, and can do nothing but answer: it cannot end the tests, patch
   them, read what they expect, or hand them an object that claims to equal everything.
 - The verdict is what the tester says, whose sandbox never held a line of the candidate. A candidate that ends, hangs,
-  floods or answers nonsense has failed, whatever else happens.
+  floods or answers nonsense has failed, whatever else happens. A sandbox that does not even start says nothing of any
+  candidate: it ends the run.
 - Candidates of one problem share a sandbox one after another, each in a process of its own (see `candidate`): a new
   sandbox for each would cost ten times as much.
 - Candidates are to return plain data or functions (see `values`). What they do to a list or another container that
@@ -28,6 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import ModuleType
 
+from charmer.common.failure import Failure
 from charmer.sandbox import candidate, isolation, tester, values
 from charmer.sandbox.limits import MB, Limits
 from charmer.sandbox.run import FLAGS, Process, Sandbox
@@ -36,6 +38,7 @@ SPARE = 1  # judges beyond one a core: some always wait for a sandbox to open or
 MEMORY_MB = 256  # of one program
 GRACE = 10  # times its time on the clock after which a program's sandbox is ended, if that did not end the program
 LONGEST = 16 * MB  # bytes of a line
+START = 60  # seconds on the clock that a sandbox may take until it is ready
 LOOK = 0.25  # seconds between looks at a sandbox while nothing is said
 
 
@@ -75,6 +78,9 @@ def judge(
 
     Yields:
         The verdicts of each problem's programs, in the order of `work`.
+
+    Raises:
+        Failure: a sandbox does not start.
     """
     stop = threading.Event()
     with ThreadPoolExecutor(workers + SPARE) as pool:
@@ -141,7 +147,7 @@ class _Pair:
         fresh = self.lines is None
         try:
             if self.lines is None:
-                self.lines = self._open(tester), self._open(candidate, *self._folders())
+                self.lines = self._open()
                 self.lines[0].queue(json.dumps(vars(self.task)).encode())
             return self._relay(*self.lines, program)
         except _Broken as broken:
@@ -152,7 +158,30 @@ class _Pair:
     def _folders(self) -> tuple[str, ...]:
         return isolation.MEMORY_FOLDERS if self.sandbox.isolated else (".",)
 
-    def _open(self, module: ModuleType, *arguments: str) -> _Line:
+    def _open(self) -> tuple[_Line, _Line]:
+        """Both sandboxes, started side by side, once they are ready.
+
+        Raises:
+            Failure: one of them does not start.
+        """
+        opened: list[_Line] = []
+        try:
+            opened += [self._start(tester)]
+            opened += [self._start(candidate, *self._folders())]
+            for line in opened:
+                line.receive(time.monotonic() + START)
+        except (_Broken, OSError) as error:
+            said = [words for line in opened if (words := line.complaint())] or [str(error)]
+            for line in opened:
+                line.process.end()
+            raise Failure(
+                f"sandbox: cannot be started ({said[0]}); look at the free memory and the limit on processes, and run "
+                "the same command again"
+            ) from error
+        judging, answering = opened
+        return judging, answering
+
+    def _start(self, module: ModuleType, *arguments: str) -> _Line:
         command = [isolation.interpreter()[0], *FLAGS, "-c", _source(module), *arguments]
         return _Line(self.sandbox.start(command, limits=self.limits))
 
@@ -226,6 +255,12 @@ class _Line:
                     raise _Broken("limit reached: output")
         line, _, self.unread = self.unread.partition(b"\n")
         return line
+
+    def complaint(self) -> str:
+        """The last line that the process wrote to its standard error, so far; empty where it wrote nothing."""
+        os.set_blocking(self.process.stderr.fileno(), False)
+        lines = (self.process.stderr.read() or b"").decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else ""
 
     def _wait(self, descriptor: int, event: int, deadline: float) -> None:
         with selectors.DefaultSelector() as selector:

@@ -34,11 +34,6 @@ class Limits:
     files: int = 10_000
     output_mb: float = 1.0
 
-    @property
-    def alone(self) -> bool:
-        """Whether the command is the only process it may have, so that the kernel's limits on one process suffice."""
-        return self.processes == 1
-
 
 @dataclass(frozen=True)
 class Outcome:

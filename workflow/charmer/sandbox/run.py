@@ -197,13 +197,11 @@ class Process:
             self._first = os.pidfd_open(self.root)
 
     def _kernel_limits(self, in_user_namespace: bool) -> dict[str, int]:
-        """Limits on each process, hard ones: the second line behind the looks at the tree, and the first where
-        there is only one process."""
+        """Limits on each process, hard ones: the second line behind the looks at the tree."""
         limits = self.limits
-        memory = limits.memory_mb if limits.alone else 4 * limits.memory_mb
         kernel = {
-            "AS": int(memory * MB),
-            "CPU": ceil(limits.cpu_seconds) + (0 if limits.alone else 1),
+            "AS": int(4 * limits.memory_mb * MB),
+            "CPU": ceil(limits.cpu_seconds) + 1,
             "FSIZE": int(limits.file_mb * MB),
             "NOFILE": OPEN_FILES,
             "CORE": 0,
@@ -217,9 +215,7 @@ class Process:
     def look(self) -> Status | None:
         """The limit that is exceeded, if one is; looks at most once a `TICK`."""
         now = time.monotonic()
-        # Of a lone process the kernel knows all limits but the clock and the disk.
-        pause = 4 * TICK if self.limits.alone else TICK
-        if self.ended_by is None and now - self._looked >= pause:
+        if self.ended_by is None and now - self._looked >= TICK:
             self._looked = now
             self.ended_by = self._exceeded(now)
         return self.ended_by

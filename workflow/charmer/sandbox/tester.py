@@ -1,7 +1,7 @@
 """Inside the tester's sandbox: run a problem's tests against a function that lives in another sandbox.
 
 In:  a line with the problem; then for each candidate a line "begin", and the candidate's lines
-Out: lines for the candidate; at its end "passed", or "failed " and a reason
+Out: "ready" at the start; lines for the candidate; at its end "passed", or "failed " and a reason
 
 The tests see the problem's own solution, for the helpers that it defines, with the tested name bound to a stand-in
 that asks the candidate. No code of a candidate ever runs here, so what this process says can be trusted. Runs as
@@ -11,7 +11,6 @@ that asks the candidate. No code of a candidate ever runs here, so what this pro
 import json
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from charmer.sandbox.values import Gone, Peer
@@ -19,9 +18,10 @@ from charmer.sandbox.values import Gone, Peer
 DEPTH = 5000  # of recursion
 
 
-def verdict(problem: dict[str, str], candidate: Callable[..., Any]) -> str:
-    """Run the tests once, in names of their own."""
+def verdict(problem: dict[str, str], peer: Peer) -> str:
+    """Run the tests once, in names of their own, against the function of `peer`."""
     names: dict[str, Any] = {"__name__": "tests"}
+    candidate = peer.stand_in(0)
     try:
         exec(compile(problem["solution"], "<solution>", "exec", dont_inherit=True), names)
         names[problem["entry_point"]] = candidate
@@ -31,7 +31,7 @@ def verdict(problem: dict[str, str], candidate: Callable[..., Any]) -> str:
         return f"failed {gone}"
     except Exception as error:
         return "failed " + " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return "passed"
+    return "failed no usable answer" if peer.gone else "passed"
 
 
 def serve() -> None:
@@ -46,9 +46,10 @@ def serve() -> None:
     def send(line: str) -> None:
         print(line, file=said, flush=True)
 
+    send("ready")
     problem = json.loads(lines.readline())
     while lines.readline() == "begin\n":
-        send(verdict(problem, Peer(send, lines.readline, []).stand_in(0)))
+        send(verdict(problem, Peer(send, lines.readline, [])))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ An object that a program returns can lie: it may say of itself that it equals ev
 anew from None, booleans, numbers, text, bytes, dates, tuples, lists, sets, ranges and dictionaries, which cannot. A
 function stays where it is: the other side gets a stand-in, which asks for each call.
 
+What cannot be sent is no answer, and never an exception of the called function's own: else a test that expects a
+ValueError would take an unfinished program's `return NotImplemented` for one.
+
 Its source also runs inside the sandbox, so it imports the standard library alone, and the rarer parts only when met.
 """
 
@@ -27,6 +30,8 @@ BY_TEXT: dict[tuple[str, str], tuple[Callable[[Any], Any], Callable[[Any, Any], 
     ("fractions", "Fraction"): (str, lambda kind, text: kind(str(text))),
 }
 
+NO_DATA = "gone returned or left in an argument what is not plain data"  # no JSON: who reads it has no usable answer
+
 
 class NotPlain(ValueError):
     """A value that is more than data, or no value at all."""
@@ -42,19 +47,23 @@ class Peer:
     Args:
         send, receive: one line to the other side, and the next line from it.
         functions: those that the other side may call by their place, beside what it is handed.
+
+    Attributes:
+        gone: whether a call came to no usable answer. A test may catch `Gone` in a bare `except`; this stays.
     """
 
     def __init__(
         self, send: Callable[[str], None], receive: Callable[[], str], functions: list[Callable[..., Any]]
     ) -> None:
         self.send, self.receive, self.functions = send, receive, functions
+        self.gone = False
 
     def stand_in(self, place: int) -> Callable[..., Any]:
         """A function that has the other side call its function at `place`."""
 
         def function(*arguments: Any, **named: Any) -> Any:
-            self.send(self.encode({"call": place, "arguments": list(arguments), "named": named}))
             try:
+                self.send(self.encode({"call": place, "arguments": list(arguments), "named": named}))
                 while "call" in (reply := self.decode(self.receive())):
                     self.send(self.answer(reply))
                 outcome = raised(reply["raised"], reply["text"]) if "raised" in reply else None
@@ -62,6 +71,7 @@ class Peer:
                     for mine, theirs in zip(arguments, reply["arguments"], strict=True):
                         become(mine, theirs)
             except (NotPlain, TypeError, KeyError, ValueError):
+                self.gone = True
                 raise Gone("no usable answer") from None
             if outcome is not None:
                 raise outcome
@@ -70,13 +80,16 @@ class Peer:
         return function
 
     def answer(self, call: dict[str, Any]) -> str:
-        """Do a call that the other side asked for; the reply."""
+        """Do a call that the other side asked for; the reply, or where there is none to send the word that says so."""
         try:
             returned = self.functions[call["call"]](*call["arguments"], **call["named"])
-            return self.encode({"returned": returned, "arguments": call["arguments"]})
         except Exception as error:
             names = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
             return self.encode({"raised": names, "text": str(error)[:1000]})
+        try:
+            return self.encode({"returned": returned, "arguments": call["arguments"]})
+        except Exception:  # NotPlain, or whatever a list with an iterator of its own raises
+            return NO_DATA
 
     def encode(self, value: Any) -> str:
         """One line of JSON.

@@ -78,11 +78,6 @@ class KneserNey:
         ends = np.cumsum([len(document) + 1 for document in documents])
         return [part[:-1] for part in np.split(bits, ends[:-1])] if len(documents) else []
 
-    def following(self, context: Sequence[int]) -> np.ndarray:
-        """The probability of each id behind the beginning `context` of a document: float64[vocab_size]."""
-        before = [self.eof] * (self.order - 1) + list(context)
-        return np.array([self._probabilities(np.array([*before, token]))[-1] for token in range(self.vocab_size)])
-
     def _stream(self, documents: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """All documents behind one another, each after order - 1 times `eof`; and the places that count, which are
         those of its tokens and of one `eof` behind them."""

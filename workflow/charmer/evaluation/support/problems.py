@@ -9,6 +9,7 @@ import ast
 import gzip
 import json
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,13 @@ def load(path: Path) -> list[Problem]:
     """
     try:
         data = path.read_bytes()
-        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8").splitlines()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
     except FileNotFoundError:
         raise Failure(f"{path}: there is no such file of problems; check evaluate.synthesis.problems") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise Failure(f"{path}: cannot be read as text ({error})") from error
     problems: dict[str, Problem] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # JSON's texts may hold the other ends of lines
         if line.strip():
             problem = _problem(line, f"{path}, line {number}")
             if problem.task_id in problems:
