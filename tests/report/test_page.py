@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from charmer.common.files import write_table
-from charmer.evaluation.support.table import gap
+from charmer.evaluation.support.table import Row, gap, table
 from charmer.report import page
 
 
@@ -100,6 +100,50 @@ def test_the_headline_comes_first_with_its_intervals(read: Reader):
         assert expected in text
 
 
+def test_the_page_says_what_its_figures_were_measured_on(report: SimpleNamespace, tmp_path: Path):
+    rows = {
+        "synthesis": Row("pass@1", 0.125, (0.1, 0.15), 30, "share"),
+        "line_completion": Row("exact match", 0.25, (0.2, 0.3), 60, "share"),
+    }
+    for name, row in rows.items():
+        write_table(tmp_path / f"{name}.parquet", table(name, [row]))
+    inputs = {**report.inputs, **{f"metric_{name}": tmp_path / f"{name}.parquet" for name in rows}}
+    run = tmp_path / "runs" / "x-1"
+    page.write(run, inputs, {"sources": [{"name": "mine", "kind": "directory", "own": True}]})
+    html = (run / "report" / "index.html").read_text(encoding="utf-8")
+    labels = re.findall(r"<dt>(.*?)</dt>", html[: html.index("</dl>")])
+    assert [label.split()[-1] for label in labels] == ["code", "compile", "exactly", "(pass@1)"]
+    own, packages = (" ".join(Reader(text).text.split()) for text in (html, report.html))
+    assert "on packages, and of your own code files, that training never saw; pass@1 on problems with tests" in own
+    assert "on packages that training never saw." in packages
+
+
+def test_a_guess_is_colored_by_the_metrics_own_verdict(report: SimpleNamespace, tmp_path: Path):
+    guesses = (("x", False), ("y", True))
+    examples = [{"before": "", "rest": "x", "guess": guess, "right": right} for guess, right in guesses]
+    found = table("fill_in_the_middle", [Row("exact match, line", 0.5, None, 2, "share", {"examples": examples})])
+    write_table(tmp_path / "table.parquet", found)
+    page.write(tmp_path / "runs/x-1", {"metric_fill_in_the_middle": tmp_path / "table.parquet"}, {})
+    html = (tmp_path / "runs/x-1/report/index.html").read_text(encoding="utf-8")
+    assert '<td class="no"><code>x</code>' in html and '<td class="yes"><code>y</code>' in html
+
+
+def test_what_training_read_and_why_there_is_no_interval_are_said(report: SimpleNamespace, tmp_path: Path):
+    rows = [
+        Row("extracted, training files", 0.02, (0.0, 0.07), 100, "share", {"read": 0.75}),
+        Row("longest run, generated", 37.0, None, 32, "tokens", {"no_interval": "none: a maximum"}),
+    ]
+    write_table(tmp_path / "table.parquet", table("memorisation", rows))
+    page.write(tmp_path / "runs/x-1", {"metric_memorisation": tmp_path / "table.parquet"}, {})
+    text = " ".join(Reader((tmp_path / "runs/x-1/report/index.html").read_text(encoding="utf-8")).text.split())
+    assert re.search(r"Training had read 75\s% of the windows", text) and "none: a maximum" in text
+
+
+def test_own_code_is_told_from_what_passed_the_licence_gate(report: SimpleNamespace):
+    cells = re.findall(r"<td>(unknown[^<]*)</td>", report.html)
+    assert sorted(cells) == ["unknown", "unknown; your own code, exempt from the licence gate"]
+
+
 def test_a_metric_that_failed_is_a_named_gap(read: Reader):
     assert "This metric's table is missing. was not measured" in " ".join(read.text.split())
 
@@ -108,6 +152,7 @@ def test_the_summary_holds_the_headline_the_samples_and_the_paths(report: Simple
     headline = report.summary["headline"]
     assert headline["bits_per_byte"] | {"label": ""} == {
         "name": "bits_per_byte", "label": "", "value": 1.25, "low": 1.2, "high": 1.31, "unit": "bits/byte",
+        "beside": "xz -9: 1.900",
     }  # fmt: skip
     assert headline["names_exist"]["value"] == 0.5
     assert report.summary["samples"][0] == {"prompt": "def f(x):\n", "completion": "    return x\n"}

@@ -16,6 +16,7 @@ def test_the_summary_says_what_was_reached_and_where_to_look(report: SimpleNames
     assert "    def f(x):\n        return x\n" in text
     assert f"model   {report.results}/models/m-1\n" in text
     assert f"report  {report.run}/report/index.html\n" in text
+    assert "gap     calibration: was not measured\n" in text
     assert text.endswith(f"index   {report.results}/index.html\n")
 
 

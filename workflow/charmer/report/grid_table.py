@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from charmer.common import files
 from charmer.common.failure import Failure
+from charmer.evaluation.support.table import gap_of
 
 COSTS = ("parameters", "tokens", "steps", "seconds", "flops")
 VALIDATION = "validation_bits_per_byte"  # what weights and settings are chosen by
@@ -87,7 +88,10 @@ def _member(
         for metric, name in cell["metrics"].items():
             path = results / "metrics" / name / "table.parquet"
             if path.exists() or missing is None:
-                member.metrics |= headlines(metric, files.read_table(path).to_pylist())
+                table = files.read_table(path)
+                member.metrics |= headlines(metric, table.to_pylist())
+                if reason := gap_of(table):
+                    member.missing = member.missing or f"{metric}: {reason}"
     except (Failure, KeyError) as error:
         member.missing = missing or str(error)
     return member

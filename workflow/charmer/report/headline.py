@@ -1,15 +1,18 @@
-"""The run in five numbers and a few samples: what page, index and terminal begin with."""
+"""The run in a few numbers and samples: what page, index and terminal begin with."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from charmer.report import doctor, numbers
 from charmer.report.doctor import Verdict
 from charmer.report.inputs import Inputs, Rows, pick
+
+BASELINE = "baseline=xz -9"
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,7 @@ class Figure:
         name: its key in summary.json.
         label: what it says, for people.
         value, low, high: None where it was not measured.
+        beside: another figure that it is to be read against; "" for none.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Figure:
     low: float | None
     high: float | None
     unit: str
+    beside: str = ""
 
     @property
     def text(self) -> str:
@@ -38,15 +43,34 @@ class Figure:
         return numbers.interval(self.low, self.high, self.unit)
 
 
-def figures(bits: Rows, parses: Rows, training: dict[str, Any]) -> list[Figure]:
-    """The five numbers, in the order in which they are shown."""
-    parameters = training.get("parameters")
+ABILITIES = (  # metric, slice, key and label: what the model can do, in the order of the page
+    ("parses", "compiles", "compiles", "of generated functions compile"),
+    ("line_completion", "exact match", "line_completion", "of lines are completed exactly"),
+    ("characters_saved", "characters saved", "characters_saved", "of typed characters are saved"),
+    ("synthesis", "pass@1", "pass_at_1", "of small problems are solved (pass@1)"),
+)
+
+
+def figures(tables: Mapping[str, Rows]) -> list[Figure]:
+    """The page's numbers: bits per byte, xz's in small print, and of the abilities those that were asked for."""
+    bits = tables.get("bits_per_byte", [])
+    first = _figure("bits_per_byte", "bits per byte of unseen code", bits, "overall", "bits/byte")
+    xz = pick(bits, BASELINE)
+    if xz is not None:
+        first = replace(first, beside=f"xz -9: {numbers.number(xz['value'], 'bits/byte')}")
+    asked = [ability for ability in ABILITIES if ability[0] in tables]
+    return [first, *(_figure(key, label, tables[name], which, "share") for name, which, key, label in asked)]
+
+
+def others(tables: Mapping[str, Rows], training: dict[str, Any]) -> list[Figure]:
+    """What terminal and index show besides."""
+    parses = tables.get("parses", [])
+    bits = tables.get("bits_per_byte", [])
     return [
-        _figure("bits_per_byte", "bits per byte of unseen packages", bits, "overall", "bits/byte"),
-        _figure("xz", "bits per byte that xz -9 needs", bits, "baseline=xz -9", "bits/byte"),
+        _figure("xz", "bits per byte that xz -9 needs", bits, BASELINE, "bits/byte"),
         _figure("compiles", "of generated functions compile", parses, "compiles", "share"),
         _figure("names_exist", "use only names that exist", parses, "names exist", "share"),
-        Figure("parameters", "parameters", parameters, None, None, "parameters"),
+        Figure("parameters", "parameters", training.get("parameters"), None, None, "parameters"),
     ]
 
 
@@ -68,10 +92,11 @@ def summary(
     training: dict[str, Any],
     shown: list[Figure],
     samples: list[dict[str, Any]],
+    metrics: Iterable[str],
     verdicts: list[Verdict],
 ) -> dict[str, Any]:
-    """What `summary.json` holds: headline numbers, samples, the doctor's words, the model's size, and paths relative to
-    the run."""
+    """What `summary.json` holds: headline numbers, samples, why a metric is a gap, the doctor's words, the model's
+    size, and paths relative to the run."""
     kept = ("parameters", "tokens", "steps", "seconds", "flops", "device", "precision", "threads")
     weights = inputs.paths.get("weights")
     return {
@@ -80,6 +105,7 @@ def summary(
         "model": {key: training[key] for key in kept if key in training}
         | ({"bytes": weights.stat().st_size} if weights and weights.exists() else {}),
         "samples": samples,
+        "gaps": {name: inputs.gaps[name] for name in metrics if name in inputs.gaps},
         "doctor": doctor.summary(verdicts),
         "paths": {
             "report": "report/index.html",

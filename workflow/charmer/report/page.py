@@ -26,7 +26,7 @@ from charmer.report.inputs import Inputs
 TEMPLATES = Path(__file__).parent / "templates"
 SECTIONS = ("sources", "scrape", "curate", "vocab", "pack", "model", "train")
 
-PACKAGE_COLUMNS = ["package", "version", "licence", "split", "files", "bytes"]
+PACKAGE_COLUMNS = ["package", "version", "licence", "own", "split", "files", "bytes"]
 STATISTICS_KEYS = ["kind", "entries", "bytes_per_token", "whitespace_share", "most_frequent", "longest"]
 TRAINING_KEYS = ["parameters", "tokens", "steps", "seconds", "flops", "device", "precision"]
 CURVES = ["tokens", "loss", "learning_rate", "gradient_norm", "tokens_per_second"]
@@ -49,7 +49,7 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
     expected = list(dict.fromkeys([*settings.get("evaluate", {}), *found.metrics()]))
     tables = {name: found.metric(name) for name in expected}
     training, curves, held_out = _training(found)
-    shown = headline.figures(tables.get("bits_per_byte", []), tables.get("parses", []), training)
+    shown = headline.figures(tables)
     samples = headline.samples(tables.get("samples", []))
     verdicts = doctor.verdicts(tables.get("doctor", []))
     counts, card = found.document("counts", ["in", "kept"]), found.document("card", ["bytes"])
@@ -70,6 +70,7 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
         "themes": {"light": style.theme(dark=False), "dark": style.theme(dark=True)},
         "run": run.name,
         "figures": shown,
+        "own": any(source.get("own") for source in settings.get("sources", [])),
         "samples": samples,
         "verdicts": verdicts,
         "training": training,
@@ -84,7 +85,8 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
         "configuration": configuration(run.name, settings),
         "gaps": found.gaps,
     }
-    files.write_json(run / "summary.json", headline.summary(run, found, training, shown, samples, verdicts))
+    told = [*shown, *headline.others(tables, training)]
+    files.write_json(run / "summary.json", headline.summary(run, found, training, told, samples, tables, verdicts))
     files.write_text(run / "report" / "index.html", render("page.html", context))
 
 

@@ -21,7 +21,7 @@ FIGURES = {
 
 
 def text(run: Path) -> str:
-    """The summary of a finished run, from its `summary.json`: figures, two samples, and where to look next.
+    """The summary of a finished run, from its `summary.json`: figures, two samples, gaps, and where to look next.
 
     Raises:
         Failure: the run has no summary.
@@ -33,6 +33,9 @@ def text(run: Path) -> str:
     for line in summary.get("doctor", []):
         parts += textwrap.wrap(f"doctor  {line}", WIDTH, subsequent_indent=8 * " ")
     parts += [""] if summary.get("doctor") else []
+    for name, reason in summary.get("gaps", {}).items():
+        parts += textwrap.wrap(f"gap     {name}: {reason}", WIDTH, subsequent_indent=8 * " ")
+    parts += [""] if summary.get("gaps") else []
     for name in ("model", "report", "index"):
         if summary["paths"].get(name):
             parts.append(f"{name:<8}{_from_here(run / summary['paths'][name])}")

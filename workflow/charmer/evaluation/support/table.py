@@ -73,8 +73,9 @@ def table(metric: str, rows: Iterable[Row]) -> pa.Table:
 
 
 def gap(reason: str) -> pa.Table:
-    """A table without rows for a metric that can't be measured on this model or this machine: the run goes on, and the
-    report shows `reason` in its place. What is wrong with the input is a Failure instead."""
+    """A table without rows for a metric that can't be measured: the run goes on, and the report shows `reason` in its
+    place. A metric gives one where model or machine don't allow it; what is wrong with its input is a Failure, which
+    the job turns into a gap, and which `charmer evaluate` shows as the error that it is."""
     return SCHEMA.empty_table().replace_schema_metadata({GAP: reason.encode()})
 
 
