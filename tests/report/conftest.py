@@ -58,7 +58,8 @@ def write_inputs(root: Path) -> dict[str, Path]:
     }
     write_json(corpus / "card.json", card)
     package = {"package": HOSTILE, "version": None, "licence": None, "licence_from": None, "files": 3, "bytes": 3000}
-    write_table(corpus / "packages.parquet", pa.Table.from_pylist([{**package, "split": "test"}]))
+    used = [{**package, "own": False, "split": "test"}, {**package, "package": "mine", "own": True, "split": "train"}]
+    write_table(corpus / "packages.parquet", pa.Table.from_pylist(used))
     statistics = {"kind": "byte", "pre_tokenizer": None, "entries": 264, "bytes_per_token": 1.0}
     statistics |= {"whitespace_share": 0.2, "most_frequent": [{"token": HOSTILE, "count": 3}], "longest": []}
     write_json(vocab / "statistics.json", statistics)
