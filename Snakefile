@@ -40,25 +40,25 @@ report: "workflow/report/workflow.rst"
 rule all:
     default_target: True
     input:
-        f"{PLAN.run.folder}/report/index.html",
+        of_the_one_run(f"{PLAN.run.folder}/report/index.html"),
     localrule: True
 
 
 rule corpus:
     input:
-        f"{PLAN.corpus.folder}/counts.json",
+        of_the_one_run(f"{PLAN.corpus.folder}/counts.json"),
     localrule: True
 
 
 rule model:
     input:
-        f"{PLAN.model.folder}/model.safetensors",
+        of_the_one_run(f"{PLAN.model.folder}/model.safetensors"),
     localrule: True
 
 
 rule evaluation:
     input:
-        [f"{metric.folder}/table.parquet" for metric in PLAN.metrics],
+        of_the_one_run(*[f"{metric.folder}/table.parquet" for metric in PLAN.metrics]),
     localrule: True
 
 

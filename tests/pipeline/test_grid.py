@@ -73,6 +73,29 @@ def test_axes_stand_over_the_command_line_that_over_the_grids_settings_and_those
     assert (train["seed"], train["warmup"], train["clip"], train["budget"]) == (2, 0.5, 0.25, "60 steps")
 
 
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ({"train": {"seed": 9}}, "--config train.seed: has no effect: it is on an axis"),
+        ({"name": "x"}, "--config name"),
+    ],
+    ids=str,
+)
+def test_a_knob_on_the_command_line_that_would_have_no_effect_is_refused(config: Path, typed, named):
+    load(config)
+    with pytest.raises(Failure, match=named):
+        grid.named("tiny", config, typed, typed)
+    assert grid.named("tiny", config, {"train": {"clip": 0.5}}, {"train": {"clip": 0.5}}).cells
+
+
+def test_runs_that_train_side_by_side_are_not_timed_by_the_clock(config: Path):
+    timed = load(config, settings={"train": {"budget": "2 minutes"}})
+    with pytest.raises(Failure, match=r"tiny\.yaml: train\.budget: 2 minutes, but the runs train side by side"):
+        grid.check_clock(timed, cores=2)
+    grid.check_clock(timed, cores=1)
+    grid.check_clock(load(config), cores=2)
+
+
 def test_labels_set_several_knobs_and_a_listed_table_runs_as_it_stands(config: Path):
     sizes = {"small": {"model.layers": 1, "model.width": 32}, "2x64": {"model.layers": 2}}
     bundled = load(config, axes={"size": sizes})
@@ -115,6 +138,11 @@ def test_settings_say_each_knob_once_where_cells_share_it(config: Path):
         ({"axis": {}}, "axis: a grid has no such part; did you mean axes?"),
         ({"metrics": ["bits"]}, "evaluate.metrics.0: 'bits' is not allowed"),
         ({"settings": {"train": {"sed": 1}}}, "train.sed: there is no such knob; did you mean train.seed?"),
+        (
+            {"settings": {"evaluate": {"metrics": ["parses"]}}},
+            "settings.evaluate.metrics: has no effect: write `metrics:`",
+        ),
+        ({"settings": {"name": "mine"}}, "settings.name: has no effect: each cell is named by the grid"),
         ({"title": None}, "'title' is a required property"),
     ],
     ids=str,
@@ -143,6 +171,7 @@ def test_the_grids_that_ship_are_right(file: Path):
     found = grid.load(file, CONFIG)
     assert found.name == file.stem
     assert len(found.cells) >= 5
+    grid.check_clock(found, cores=8)
 
 
 def test_what_a_grid_refers_to_is_not_left_over(config: Path, tmp_path: Path, monkeypatch):

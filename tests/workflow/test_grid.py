@@ -103,3 +103,12 @@ def test_a_target_without_its_name_says_which_there_are(failed: SimpleNamespace)
     assert result.returncode != 0
     assert "name it, as in --config grid=NAME; there are: " in result.stderr
     assert "learning-rate, pair" in result.stderr
+
+
+def test_a_call_that_forgot_the_target_runs_nothing_and_names_it(fresh: Project):
+    write(fresh, TEXT)
+    result = fresh.snakemake(config=PAIR)
+    assert result.returncode != 0
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: --config grid=pair ") and "snakemake --cores all grid --config grid=pair" in last
+    assert not (fresh.folder / "results").exists()

@@ -38,14 +38,23 @@ OVERRIDES = {
     for key, value in workflow.config_settings.overwrite_config.items()
     if key not in ASKED
 }
+TYPED = {  # of these what --config says itself, not a file that --configfile names
+    key: value
+    for key, value in workflow.config_settings.config.items()
+    if key not in ASKED
+}
 
 try:
     PLAN = Plan.of(resolve({key: config[key] for key in config if key not in ASKED}))
     GRID = (
-        grid.named(str(config["grid"]), CONFIG, OVERRIDES) if "grid" in config else None
+        grid.named(str(config["grid"]), CONFIG, OVERRIDES, TYPED)
+        if "grid" in config
+        else None
     )
     COMPARED = comparison.named(config["runs"]) if "runs" in config else None
     CATALOGUE = Catalogue([PLAN, *(GRID.plans if GRID else [])])
+    if GRID:
+        grid.check_clock(GRID, workflow.resource_settings.cores or 1)
 except Failure as failure:
     raise WorkflowError(str(failure)) from None
 
@@ -56,11 +65,33 @@ TEXTS = {
 }
 
 
+def refuse(reason):
+    """Refuse the call; Snakemake shows a trace of the Snakefile below the reason, so it is said once more at the end."""
+    if workflow.is_main_process:
+        CALL.words = [f"error: {reason}"]
+    raise WorkflowError(reason)
+
+
 def unnamed(what, example, there):
     """Refuse a target that needs `--config WHAT=...` and was called without."""
-    raise WorkflowError(
+    refuse(
         f"{what}: name it, as in --config {what}={example}; there are: {', '.join(there) or 'none'}"
     )
+
+
+def of_the_one_run(*files):
+    """The input of a target that is not of a grid or a comparison: refuse a call that asks for one and forgot it."""
+
+    def given(wildcards):
+        for what, target in (("grid", "grid"), ("runs", "compare")):
+            if what in config:
+                refuse(
+                    f"--config {what}={config[what]} goes with the target `{target}`: "
+                    f"snakemake --cores all {target} --config {what}={config[what]}"
+                )
+        return list(files)
+
+    return given
 
 
 CORES = workflow.resource_settings.cores or 1  # none are given to `snakemake --report`

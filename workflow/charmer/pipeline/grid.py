@@ -136,12 +136,15 @@ def files(config: Path) -> dict[str, Path]:
     return found
 
 
-def named(name: str, config: Path, overrides: dict[str, Any] | None = None) -> Grid:
+def named(
+    name: str, config: Path, overrides: dict[str, Any] | None = None, typed: Mapping[str, Any] | None = None
+) -> Grid:
     """The grid that `--config grid=NAME` asks for.
 
     Args:
         config: the folder that holds `config.yaml`, `presets/` and `grids/`.
-        overrides: knobs that this call's command line sets.
+        overrides: knobs that this call's command line sets, itself or by files that it names.
+        typed: those that it sets itself.
 
     Raises:
         Failure: there is no such grid, or it is wrong.
@@ -151,22 +154,26 @@ def named(name: str, config: Path, overrides: dict[str, Any] | None = None) -> G
         near = difflib.get_close_matches(name, found, n=1)
         meant = f"did you mean {near[0]}? " if near else ""
         raise Failure(f"grid: there is no grid {name!r}; {meant}There are: {', '.join(found) or 'none'}")
-    return load(found[name], config, overrides)
+    return load(found[name], config, overrides, typed)
 
 
-def load(file: Path, config: Path, overrides: dict[str, Any] | None = None) -> Grid:
-    """Lay out one grid.
+def load(
+    file: Path, config: Path, overrides: dict[str, Any] | None = None, typed: Mapping[str, Any] | None = None
+) -> Grid:
+    """Lay out one grid; the arguments are those of `named`.
 
     Raises:
         Failure: one line each for whatever is wrong: the file's form, an axis that names no knob, a value that the
-            configuration's schema refuses, two cells that are one run.
+            configuration's schema refuses, a knob that would have no effect, two cells that are one run.
     """
     written = read(file)
     _check_form(file, written)
     axes = [_axis(axis, values) for axis, values in written.get("axes", {}).items()]
     if "cells" in written:
         axes.insert(0, _rows(written["cells"]))
-    _check_knobs(file, [assignment for axis in axes for _, assignment in axis], written.get("forecast", {}))
+    assignments = [assignment for axis in axes for _, assignment in axis]
+    _check_knobs(file, assignments, written.get("forecast", {}))
+    _check_effect(file, written.get("settings", {}), assignments, typed or {})
 
     preset = config / "presets" / f"{written['base']}.yaml"
     if not preset.exists():
@@ -264,6 +271,37 @@ def _check_knobs(file: Path, assignments: list[dict[str, Any]], forecast: dict[s
     wrong = [f"{name}: there is no such knob{hint(name)}" for name in names if name not in known]
     if wrong:
         raise Failure(f"{file}: " + "\n        ".join(wrong))
+
+
+def _check_effect(
+    file: Path, settings: Mapping[str, Any], assignments: list[dict[str, Any]], typed: Mapping[str, Any]
+) -> None:
+    """Refuse knobs that something else would overwrite without a word."""
+    said = {"name": "each cell is named by the grid and its values", "evaluate.metrics": "write `metrics:` instead"}
+    lines = [f"settings.{knob}: has no effect: {said[knob]}" for knob in flattened(settings) if knob in said]
+    axes = {knob for assignment in assignments for knob in assignment}
+    lines += [
+        f"--config {knob}: has no effect: {said.get(knob, 'it is on an axis of the grid')}; leave it out"
+        for knob in flattened(typed)
+        if knob in axes | {"name"}
+    ]
+    if lines:
+        raise Failure(f"{file}: " + "\n        ".join(lines))
+
+
+def check_clock(grid: Grid, cores: int) -> None:
+    """Refuse budgets of minutes for runs that train side by side: each would get what the others leave of the cores.
+
+    Raises:
+        Failure: a model trains by the clock, there is another, and more than one core.
+    """
+    budgets = {plan.model.name: plan.model.settings["train"]["budget"] for plan in grid.plans}
+    timed = [budget for budget in budgets.values() if budget.endswith(" minutes")]
+    if timed and len(budgets) > 1 and cores > 1:
+        raise Failure(
+            f"{grid.file}: train.budget: {timed[0]}, but the runs train side by side and would share the cores; "
+            "count steps or tokens (settings: {train: {budget: 1M tokens}}), or call with --cores 1"
+        )
 
 
 def _alike(cells: list[Cell]) -> Iterator[str]:
