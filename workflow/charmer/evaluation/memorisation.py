@@ -56,8 +56,8 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     found = []
     for split, flat, name in (("train", train, "training files"), ("test", test, "unseen files")):
         passages = _passages(data[f"{split}_documents"], flat, settings["passages"])
-        detail = _read(model, len(starts) * context) if split == "train" else None
-        found.append(_extracted(network, tokenizer, passages, f"extracted, {name}", detail))
+        read = _read(model, len(starts) * context) if split == "train" else None
+        found.append(_extracted(network, tokenizer, passages, f"extracted, {name}", read))
     count, length = settings["texts"], settings["max_tokens"]
     documents = files.read_table(data["test_documents"], ["start", "tokens"])
     unseen = [
