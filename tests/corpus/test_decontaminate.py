@@ -119,3 +119,12 @@ def test_lists_of_another_lexer_and_other_files_are_refused(problems: Path, tmp_
 def test_equal_code_has_equal_hashes_everywhere() -> None:
     text = PROBLEM["prompt"]
     assert run_hashes([text]).tolist() == run_hashes(["x = 1\n", text]).tolist() != []
+
+
+def test_a_problem_may_hold_any_line_separator_that_json_allows(tmp_path: Path) -> None:
+    problem = PROBLEM | {"note": "one line\u2028and the next"}
+    escaped, raw = tmp_path / "escaped.jsonl", tmp_path / "raw.jsonl"
+    escaped.write_text(json.dumps(problem) + "\n", encoding="utf-8")
+    raw.write_text("\ufeff" + json.dumps(problem, ensure_ascii=False) + "\n", encoding="utf-8")
+    runs = [write_list("ours", path, tmp_path / "list.json") for path in (escaped, raw)]
+    assert runs[0] == runs[1] > 0

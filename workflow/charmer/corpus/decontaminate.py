@@ -20,6 +20,7 @@ import gzip
 import json
 import string
 import sys
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,13 +144,13 @@ def _problems(path: Path) -> list[str]:
     texts: list[str] = []
     try:
         data = path.read_bytes()
-        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8").splitlines()
+        lines = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig").split("\n")
         for line in filter(str.strip, lines):
             problem = json.loads(line)
             texts += _strings(problem)
             if isinstance(problem, dict) and {"prompt", "canonical_solution"} <= problem.keys():
                 texts.append(f"{problem['prompt']}{problem['canonical_solution']}")
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise Failure(f"{path}: is no JSONL file of problems ({error}); see curate.benchmarks") from error
     return texts
 
