@@ -22,7 +22,7 @@ from charmer.sandbox import seccomp
 from charmer.sandbox.limits import MB, Limits
 
 FOLDER = "/tmp/work"  # where a sandboxed command runs: the only place that it may write, with all of /tmp
-GIVEN = "/given"
+GIVEN = ("/given", "/given-over")  # what is copied there, the second over the first
 MEMORY_FOLDERS = ("/tmp", "/dev/shm")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache", "/etc/alternatives")
 USERS = range(61184, 65520)  # systemd's range for services without a user of their own
@@ -59,6 +59,7 @@ def arguments(
     seccomp_fd: int,
     info_fd: int,
     environment: dict[str, str],
+    place: Path | None = None,
 ) -> list[str]:
     """The command line up to the command itself.
 
@@ -66,6 +67,7 @@ def arguments(
         mounts: what the sandbox sees beside the system, read-only: path in the sandbox -> path here.
         user: the number that the launcher will take on; None: a user namespace, in which we stay who we are.
         seccomp_fd, info_fd: open descriptors, for the filter and for what bubblewrap tells of its child.
+        place: a further folder in memory that it may write.
     """
     command = [program() or "bwrap", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     command += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
@@ -85,16 +87,22 @@ def arguments(
     command += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
     command += [*size, str(int(limits.disk_mb * MB)), "--tmpfs", "/tmp"]
     command += [*size, str(int(limits.disk_mb * MB)), "--tmpfs", "/dev/shm"]
+    if place is not None:
+        command += [*_way_to(place), *size, str(int(limits.disk_mb * MB)), "--tmpfs", str(place)]
     for inside, path in sorted(mounts.items()):
-        # A folder on the way would else be as private as it is here, and root's home let nobody through.
-        if not any(Path(inside).is_relative_to(top) for top in SYSTEM):
-            for parent in reversed(Path(inside).parents[:-1]):
-                command += ["--perms", "0755", "--dir", str(parent)]
-        command += ["--ro-bind", str(path), inside]
+        command += [*_way_to(Path(inside)), "--ro-bind", str(path), inside]
     command += ["--remount-ro", "/", "--chdir", "/"]
     for name, value in environment.items():
         command += ["--setenv", name, value]
     return [*command, "--seccomp", str(seccomp_fd), "--info-fd", str(info_fd), "--"]
+
+
+def _way_to(inside: Path) -> list[str]:
+    """Makes the folders above a mount: they would else be as private as they are here, and root's home let nobody
+    through."""
+    if any(inside.is_relative_to(top) for top in SYSTEM):
+        return []
+    return [word for parent in reversed(inside.parents[:-1]) for word in ("--perms", "0755", "--dir", str(parent))]
 
 
 PROBE = """

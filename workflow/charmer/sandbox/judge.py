@@ -97,11 +97,11 @@ def _judge_problem(
     sandbox: Sandbox, task: Task, programs: Sequence[str], timeout: float, stop: threading.Event
 ) -> list[Verdict]:
     verdicts: dict[str, Verdict] = {}
-    with _Pair(sandbox, task, timeout, len(programs)) as pair:
+    with Judge(sandbox, task, timeout, len(programs)) as judge_:
         for program in dict.fromkeys(programs):
             if stop.is_set():
                 return []
-            verdicts[program] = _unfit(program) or pair.judge(program)
+            verdicts[program] = judge_.verdict(program)
     return [verdicts[program] for program in programs]
 
 
@@ -115,8 +115,15 @@ def _unfit(program: str) -> Verdict | None:
     return None
 
 
-class _Pair:
-    """The two sandboxes of one problem, opened when first needed, and again after one had to be ended."""
+class Judge:
+    """The two sandboxes of one problem, opened when first needed, and again after one had to be ended.
+
+    Use it as a context manager, in one thread.
+
+    Args:
+        timeout: as for `judge`.
+        programs: how many there will be at most; it bounds what both sandboxes may use up in all.
+    """
 
     def __init__(self, sandbox: Sandbox, task: Task, timeout: float, programs: int) -> None:
         self.sandbox, self.task, self.timeout = sandbox, task, timeout
@@ -134,7 +141,7 @@ class _Pair:
         )
         self.lines: tuple[_Line, _Line] | None = None
 
-    def __enter__(self) -> _Pair:
+    def __enter__(self) -> Judge:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -142,8 +149,15 @@ class _Pair:
             line.process.end()
         self.lines = None
 
-    def judge(self, program: str) -> Verdict:
-        """Run the tests against one program."""
+    def verdict(self, program: str) -> Verdict:
+        """Run the tests against one program.
+
+        Raises:
+            Failure: a sandbox does not start.
+        """
+        return _unfit(program) or self._judge(program)
+
+    def _judge(self, program: str) -> Verdict:
         fresh = self.lines is None
         try:
             if self.lines is None:
@@ -153,7 +167,7 @@ class _Pair:
         except _Broken as broken:
             self.__exit__()
             # A program may have harmed the parent that the next one was to have; that one shall not pay for it.
-            return Verdict(False, str(broken)) if fresh else self.judge(program)
+            return Verdict(False, str(broken)) if fresh else self._judge(program)
 
     def _folders(self) -> tuple[str, ...]:
         return isolation.MEMORY_FOLDERS if self.sandbox.isolated else (".",)

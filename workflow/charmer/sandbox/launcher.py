@@ -4,7 +4,7 @@ It runs as `python -c`, from its source alone, since the library is not to be se
 may be imported, and little of it (no pathlib): this runs before every command.
 """
 
-# ruff: noqa: PTH101, PTH103, PTH113, PTH114, PTH115, PTH116, PTH118, PTH123, PTH211
+# ruff: noqa: PTH101, PTH103, PTH108, PTH113, PTH114, PTH115, PTH116, PTH118, PTH123, PTH211
 
 import contextlib
 import json
@@ -15,8 +15,11 @@ import sys
 CANNOT_START = 125  # exit status when the command could not be started
 
 
-def copy(source: str, target: str, user: int | None) -> None:
-    """Copy a folder's files, folders and links; sockets, pipes and devices stay behind."""
+def copy(source: str, target: str) -> list[str]:
+    """Copy a folder's files, folders and links over what is in `target`; sockets, pipes and devices stay behind.
+
+    Gives the paths that were made.
+    """
     made = []
     for place, folders, names in os.walk(source):
         to = os.path.normpath(os.path.join(target, os.path.relpath(place, source)))
@@ -24,6 +27,8 @@ def copy(source: str, target: str, user: int | None) -> None:
         made.append(to)
         for name in [*folders, *names]:
             old, new = f"{place}/{name}", f"{to}/{name}"
+            if os.path.islink(new) or os.path.isfile(new):
+                os.unlink(new)
             if os.path.islink(old):
                 os.symlink(os.readlink(old), new)
             elif os.path.isfile(old):
@@ -34,9 +39,7 @@ def copy(source: str, target: str, user: int | None) -> None:
             else:
                 continue
             made.append(new)
-    if user is not None:
-        for path in made:  # last of all: a folder that was given away takes no more files from us
-            os.chown(path, user, user, follow_symlinks=False)
+    return made
 
 
 def limit(limits: dict[str, int]) -> None:
@@ -57,9 +60,10 @@ def launch(order: dict) -> None:
     """Do what `order` says: given, folder, user, limits, command."""
     os.makedirs(order["folder"], exist_ok=True)
     user = order["user"]
-    if order["given"] is not None:
-        copy(order["given"], order["folder"], user)
+    made = [path for given in order["given"] for path in copy(given, order["folder"])]
     if user is not None:
+        for path in made:  # last of all: a folder that was given away takes no more files from us
+            os.chown(path, user, user, follow_symlinks=False)
         os.chown(order["folder"], user, user)
         os.setgroups([])
         os.setresgid(user, user, user)

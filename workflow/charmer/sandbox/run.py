@@ -86,6 +86,7 @@ class Sandbox:
         mounts: Sequence[Path] = (),
         environment: Mapping[str, str] | None = None,
         limits: Limits | None = None,
+        place: Path | None = None,
     ) -> Outcome:
         """Run `command` to its end, or to the first limit that it meets.
 
@@ -97,11 +98,13 @@ class Sandbox:
                 and the system's programs are always there.
             environment: variables beside PATH, HOME, TMPDIR and LANG; nothing is inherited.
             limits: by default those of `Limits`.
+            place: the path in the sandbox at which it runs, when that has to be a certain one; without isolation it
+                is ignored.
 
         Raises:
             Failure: a mount or the folder is not there.
         """
-        process = self.start(command, files, folder, mounts, environment, limits)
+        process = self.start(command, files, folder, mounts, environment, limits, place)
         return process.finish()
 
     def start(
@@ -112,12 +115,15 @@ class Sandbox:
         mounts: Sequence[Path] = (),
         environment: Mapping[str, str] | None = None,
         limits: Limits | None = None,
+        place: Path | None = None,
     ) -> Process:
         """As `run`, but gives the running process. It has to be ended by the thread that started it."""
         for path in (*mounts, *([folder] if folder else [])):
             if not path.exists():
                 raise Failure(f"{path}: there is no such file or folder for the sandbox to see")
-        return Process(self.isolated, list(command), files or {}, folder, mounts, dict(environment or {}), limits)
+        return Process(
+            self.isolated, list(command), files or {}, folder, mounts, dict(environment or {}), limits, place
+        )
 
 
 class Process:
@@ -136,8 +142,10 @@ class Process:
         mounts: Sequence[Path],
         environment: dict[str, str],
         limits: Limits | None,
+        place: Path | None = None,
     ) -> None:
         self.limits = limits or Limits()
+        self.place = place
         self.isolated = isolated
         self.peak_mb = self.cpu_seconds = 0.0
         self.ended_by: Status | None = None
@@ -146,10 +154,10 @@ class Process:
         self._first: int | None = None  # descriptor of the first process in the namespace
         self._scratch = Path(tempfile.mkdtemp(prefix="charmer-sandbox-"))
         try:
-            given = folder
+            given = [folder] if folder else []
             if files:
-                given = self._scratch / "given"
-                _lay_out(given, folder, files)
+                given.append(self._scratch / "given")
+                _lay_out(given[-1], files)
             self._start(command, given, mounts, environment)
         except BaseException:
             self.end()
@@ -158,20 +166,21 @@ class Process:
         self.stdin, self.stdout, self.stderr = self.popen.stdin, self.popen.stdout, self.popen.stderr
 
     def _start(
-        self, command: list[str], given: Path | None, mounts: Sequence[Path], environment: dict[str, str]
+        self, command: list[str], given: list[Path], mounts: Sequence[Path], environment: dict[str, str]
     ) -> None:
         python, home = isolation.interpreter()
         user = isolation.new_user() if self.isolated else None
-        work = isolation.FOLDER if self.isolated else str(self._scratch / "work")
+        work = str(self._scratch / "work") if not self.isolated else str(self.place or isolation.FOLDER)
+        home_folder = isolation.MEMORY_FOLDERS[0] if self.isolated and self.place else work
         order = {
-            "given": None if given is None else isolation.GIVEN if self.isolated else str(given.absolute()),
+            "given": [*isolation.GIVEN[: len(given)]] if self.isolated else [str(path.absolute()) for path in given],
             "folder": work,
             "user": user,
             "limits": self._kernel_limits(in_user_namespace=user is None),
             "command": command,
         }
         path = os.pathsep.join([str(Path(python).parent), "/usr/local/bin", "/usr/bin", "/bin"])
-        variables = {"PATH": path, "HOME": work, "TMPDIR": work, "LANG": "C.UTF-8"}
+        variables = {"PATH": path, "HOME": home_folder, "TMPDIR": home_folder, "LANG": "C.UTF-8"}
         variables |= {"PYTHONHASHSEED": "0", **environment}
         launch = [python, "-I", *FLAGS, "-c", LAUNCHER, json.dumps(order)]
         if not self.isolated:
@@ -181,13 +190,12 @@ class Process:
         seen = {str(path): path for path in (home, *(path.absolute() for path in mounts))}
         if home.is_relative_to("/usr"):
             del seen[str(home)]
-        if given is not None:
-            seen[isolation.GIVEN] = given.absolute()
+        seen |= {inside: path.absolute() for inside, path in zip(isolation.GIVEN, given, strict=False)}
         with _starting, _pipe() as (code_out, code_in), _pipe() as (told_out, told_in):
             code_in.write(seccomp.program() or b"")
             code_in.close()
             inherited = (code_out.fileno(), told_in.fileno())
-            box = isolation.arguments(self.limits, seen, user, *inherited, variables)
+            box = isolation.arguments(self.limits, seen, user, *inherited, variables, self.place)
             self.popen = _popen([*box, *launch], inherited, {})
             told_in.close()
             told = told_out.read()
@@ -234,7 +242,8 @@ class Process:
         if memory > limits.memory_mb:
             return "memory"
         if self.isolated and len(pids) > 1:
-            megabytes, files = watch.disk(pids[1], isolation.MEMORY_FOLDERS)
+            own = (str(self.place),) if self.place else ()
+            megabytes, files = watch.disk(pids[1], (*isolation.MEMORY_FOLDERS, *own))
             if megabytes > limits.disk_mb or files > limits.files:
                 return "disk"
         return None
@@ -321,13 +330,13 @@ def _pipe() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         yield out, into
 
 
-def _lay_out(target: Path, folder: Path | None, files: Mapping[str, str | bytes]) -> None:
-    """Write `files` over a copy of `folder`.
+def _lay_out(target: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write `files` below a new folder.
 
     Raises:
         ValueError: a path that leads out of the folder.
     """
-    launcher.copy(str(folder), str(target), None) if folder else target.mkdir()
+    target.mkdir()
     for name, content in files.items():
         path = target / name
         if not path.resolve().is_relative_to(target.resolve()):

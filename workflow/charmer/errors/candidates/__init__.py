@@ -5,6 +5,9 @@ statement bugs occur? The ManySStuBs4J dataset", arXiv:1905.13334, and its Pytho
 2021): another operator, operand, name, attribute or constant; arguments swapped, added or lost; a condition made
 stronger, weaker or turned round; a guard, a `return` or a `self` that was forgotten.
 
+What the withheld operators of `charmer.errors.operators` break is not among them: `break` and `continue`, names that
+are unpacked in the wrong order, a star before an argument.
+
 None of them is tried here; `charmer.errors.rank` orders them by what a model thinks of the text afterwards.
 """
 

@@ -58,8 +58,16 @@ def bounds(source: Source) -> Iterator[Change]:
                     yield *source.outer(part), ""
             if node.lower is None:
                 yield start, start, "1"
+                for name in _local(source, node):
+                    yield start, start, name
             elif node.upper is None and source.text[end - 1] == ":":
                 yield end, end, "-1"
+                for name in _local(source, node):
+                    yield end, end, name
+            if node.lower is None and node.upper is not None and node.step is None:
+                yield start, end, f"{source.text[slice(*source.outer(node.upper))]}:"
+            elif node.upper is None and node.lower is not None and node.step is None:
+                yield start, end, f":{source.text[slice(*source.outer(node.lower))]}"
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range" and node.args:
             start, end = source.outer(node.args[0])[0], source.outer(node.args[-1])[1]
             texts = [source.text[slice(*source.outer(one))] for one in node.args]
@@ -103,7 +111,7 @@ def _neighbours(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
             return [(body, orelse)]
         case ast.Subscript(value=ast.Subscript(slice=first), slice=second):
             return [(first, second)]
-        case ast.Tuple(elts=elements):
+        case ast.Tuple(elts=elements, ctx=ast.Load()):
             return list(itertools.pairwise(elements))
         case ast.DictComp(key=key, value=value):
             return [(key, value)]
@@ -159,8 +167,13 @@ def _names(source: Source, node: ast.expr) -> list[str]:
     return [one for one in dict.fromkeys([*here, *local]) if one in local][:MAX_NAMES]
 
 
+def _local(source: Source, node: ast.AST) -> list[str]:
+    """Variables of the function around a node."""
+    return source.local_names(node)[:MAX_NAMES]
+
+
 def argument(source: Source) -> Iterator[Change]:
-    """An argument more or less, a star before one, an argument of a keyword."""
+    """An argument more or less."""
     for node in source.nodes:
         if not isinstance(node, ast.Call):
             continue
@@ -178,13 +191,8 @@ def argument(source: Source) -> Iterator[Change]:
         if node.args and isinstance(node.func, ast.Name) and node.func.id in ("sorted", "max", "min"):
             for more in ("reverse=True", "default=None", "default=0", "key=len", "key=str.lower"):
                 yield at, at, f", {more}"
-        for more in ("0", "1", "None", '""', *source.local_names(node)[:MAX_NAMES]):
+        for more in ("0", "1", "None", '""', *_local(source, node)):
             yield at, at, f"{comma}{more}"
-        for one in node.args:
-            if isinstance(one, SIMPLE):
-                yield source.span(one)[0], source.span(one)[0], "*"
-            elif isinstance(one, ast.Starred):
-                yield source.span(one)[0], source.span(one.value)[0], ""
 
 
 def call(source: Source) -> Iterator[Change]:

@@ -110,7 +110,7 @@ def operator(source: Source) -> Iterator[Change]:
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and not isinstance(node.targets[0], ast.Tuple):
             where = source.operator(node.targets[0], node.value)
             if where is not None:
-                for other in ("+=", "-=", "|="):
+                for other in ("+=", "-=", "*=", "//=", "|=", "&="):
                     yield *where, other
 
 
@@ -245,10 +245,10 @@ def attribute(source: Source) -> Iterator[Change]:
 
 
 def word(source: Source) -> Iterator[Change]:
-    """`break` for `continue`, `yield` for `return`, `if` for `while`, and the other way round."""
+    """`yield` for `return`, `if` for `while`, and the other way round; an `await` more or less."""
     others = {
-        "break": ("continue", "pass"),
-        "continue": ("break", "pass"),
+        "break": ("pass",),
+        "continue": ("pass",),
         "pass": ("continue", "break", "raise", "return"),
         "return": ("yield",),
         "yield": ("return", "yield from"),
@@ -284,6 +284,13 @@ def self(source: Source) -> Iterator[Change]:
             start, end = source.span(node)
             if node.attr in source.names(node):
                 yield start, end, node.attr
+        elif isinstance(node, FUNCTIONS) and isinstance(source.parents.get(node), ast.ClassDef):
+            given = [*node.args.posonlyargs, *node.args.args]
+            if not node.decorator_list and (not given or given[0].arg != "self"):
+                name = next(
+                    token for token in source.between(source.span(node)[0], len(source.text)) if token.string == "("
+                )
+                yield name.end, name.end, "self, " if given or source.text[name.end] != ")" else "self"
 
 
 GENERATORS: dict[str, Generator] = {
