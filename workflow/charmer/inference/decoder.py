@@ -1,0 +1,306 @@
+"""A decoder that keeps what it has read: prompts are admitted to slots and continued side by side, token by token.
+
+    decoder = Decoder(model, tokenizer, slots=2)
+    for step in decoder.stream(Request(tokens, max_tokens=64)): ...
+
+Notable here:
+- A slot's cache outlives its request. A new prompt takes over the longest beginning that it shares with what any slot
+  holds, running ones too, and reads only the rest: a person who types changes the end, not the beginning.
+- Requests come and go between steps; every step computes one more token for all that run in one batch. A row's tokens
+  depend on its own prompt, seed and constraints, not on its neighbours (but for the rounding of products whose shapes
+  differ, which in bfloat16 can turn a near tie).
+- A text that outgrows the window keeps its newest half and is read again (the cache of a rotary model can't be shifted
+  without changing what its keys mean to the layers above). So half a window of text at least stands before a token.
+- Text is what is written: of the special tokens only those that stop can be chosen.
+
+One thread at a time may use a decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from charmer.common.failure import Failure
+from charmer.inference.forward import Forward
+from charmer.inference.healing import beginnings
+from charmer.inference.sampling import Sampling, choose, penalise
+from charmer.model.network import Transformer
+from charmer.tokens.tokenizer import Tokenizer
+
+TRIES = 100  # tokens that `Request.accept` may refuse one after another before its row ends
+
+
+@dataclass
+class Request:
+    """A text to be continued.
+
+    Attributes:
+        prompt: token ids; an empty prompt begins with the end-of-file token, a prompt longer than the window is cut at
+            its beginning.
+        max_tokens: at most so many new tokens; with 0 the prompt is read and nothing written.
+        sampling: how tokens are drawn.
+        begin: the bytes with which the continuation begins (see `healing`); only what follows them is free, may stop
+            and is shown to `accept`.
+        stop: token ids that end the row and are not part of it; None: end of file alone.
+        alternatives: how many of the likeliest tokens each step reports.
+        accept: whether the continuation may begin with these bytes. A token that is refused is left out and another
+            drawn from the rest; the row ends where none is left, or after `TRIES` of them.
+    """
+
+    prompt: Sequence[int]
+    max_tokens: int
+    sampling: Sampling = field(default_factory=Sampling)
+    begin: bytes = b""
+    stop: frozenset[int] | None = None
+    alternatives: int = 0
+    accept: Callable[[bytes], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One new token of a row.
+
+    Attributes:
+        token: its id.
+        logprob: natural logarithm of its probability among all that could come next (text that begins as it must, or a
+            token that stops), before the knobs of sampling.
+        top: the likeliest tokens with their logarithms, best first, where the request asked for alternatives.
+    """
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...]
+
+
+@dataclass
+class _Row:
+    """A request that runs in a slot."""
+
+    request: Request
+    stops: frozenset[int]
+    random: np.random.Generator
+    text: list[int]  # what the model sees: the prompt and what was written, from the window's first token on
+    owed: bytes
+    new: int = 0
+    written: bytearray = field(default_factory=bytearray)
+
+
+class Decoder:
+    """Continues texts with one model.
+
+    Args:
+        model: its weights are copied as they are now; its device is used.
+        tokenizer: the model's own.
+        slots: requests that can run at once.
+        dtype: of the computation; None: bfloat16 on processors and accelerators that have it, else float32.
+        window: tokens that a row may hold; None: the model's context length.
+    """
+
+    def __init__(
+        self,
+        model: Transformer,
+        tokenizer: Tokenizer,
+        slots: int = 1,
+        dtype: torch.dtype | None = None,
+        window: int | None = None,
+    ) -> None:
+        self.model, self.tokenizer, self.slots = model, tokenizer, slots
+        self.window = window or model.config.context_length
+        self.dtype = dtype or torch.bfloat16
+        with torch.inference_mode():
+            self._forward = Forward(model, slots, self.window, self.dtype)
+            shape = (slots, model.config.vocab_size)
+            self._logits = torch.zeros(shape, device=model.device)  # behind the last token that was read
+            self._forbidden = torch.zeros(shape, device=model.device)  # -inf for special tokens that do not stop
+        self._held = np.full((slots, self.window), -1)  # the tokens whose keys and values a slot holds
+        self._filled = [0] * slots
+        self._known_and_read = [(0, 0)] * slots  # of each slot's newest prompt
+        self._rows: list[_Row | None] = [None] * slots
+        self._last_used = [0] * slots
+        self._admitted = 0
+
+    @torch.inference_mode()
+    def admit(self, request: Request) -> int:
+        """Take up a request, and read of its prompt what no slot holds already.
+
+        Returns:
+            The slot in which it runs until `step` gives None for it or it is released.
+
+        Raises:
+            Failure: no slot is free, or a value of the request is out of its range.
+        """
+        self._check(request)
+        free = [slot for slot in range(self.slots) if self._rows[slot] is None]
+        if not free:
+            raise Failure(f"all {self.slots} slots of the decoder are busy; wait for one, or give it more")
+        text = self._within_window(list(request.prompt) or [self.tokenizer.eof])
+        known = np.array(text[:-1])  # the last token is read in any case: its logits are asked for
+        shared = np.logical_and.accumulate(self._held[:, : len(known)] == known, axis=1).sum(1)
+        slot = max(
+            free, key=lambda slot: (shared[slot] if 2 * shared[slot] > len(known) else 0, -self._last_used[slot])
+        )
+        source = int(shared.argmax())
+        if shared[source] > shared[slot]:
+            self._forward.copy(source, slot, int(shared[source]))
+            self._held[slot, : shared[source]] = known[: shared[source]]
+        self._filled[slot] = cached = int(shared[source])
+        stops = frozenset([self.tokenizer.eof]) if request.stop is None else request.stop
+        marks = [mark for mark in self.tokenizer.special.values() if mark not in stops]
+        self._forbidden[slot] = 0
+        self._forbidden[slot, marks] = -torch.inf
+        random = np.random.default_rng(request.sampling.seed)
+        self._rows[slot] = _Row(request, stops, random, text, request.begin)
+        self._known_and_read[slot] = cached, len(text) - cached
+        self._admitted += 1
+        self._last_used[slot] = self._admitted
+        self._read(slot)
+        return slot
+
+    def cached(self, slot: int) -> int:
+        """How many tokens of the newest prompt in `slot` were known."""
+        return self._known_and_read[slot][0]
+
+    def read(self, slot: int) -> int:
+        """How many tokens of the newest prompt in `slot` had to be read."""
+        return self._known_and_read[slot][1]
+
+    @torch.inference_mode()
+    def step(self, slots: Sequence[int] | None = None) -> dict[int, Step | None]:
+        """Draw one more token in each running slot, or in those of `slots`.
+
+        Returns:
+            What each of them wrote; None for one that ended (at a token that stops, after its last token, or where
+            `accept` left nothing), and whose slot is free now.
+        """
+        running = [slot for slot in range(self.slots) if self._rows[slot] is not None and (not slots or slot in slots)]
+        steps: dict[int, Step | None] = {}
+        for slot in running:
+            if self._running(slot).new >= self._running(slot).request.max_tokens:
+                steps[slot] = None
+        going = [slot for slot in running if slot not in steps]
+        if going:
+            self._compute(going)
+            steps |= self._draw(going)
+        for slot, step in steps.items():
+            if step is None:
+                self.release(slot)
+        return steps
+
+    def release(self, slot: int) -> None:
+        """End the request that runs in `slot`, if any. What the slot holds stays for prompts that begin like it."""
+        self._rows[slot] = None
+
+    def stream(self, request: Request, cancelled: Callable[[], bool] | None = None) -> Iterator[Step]:
+        """The tokens of one request, as they are written, until it ends or `cancelled` says so."""
+        slot = self.admit(request)
+        try:
+            while not (cancelled is not None and cancelled()):
+                step = self.step([slot])[slot]
+                if step is None:
+                    return
+                yield step
+        finally:
+            self.release(slot)
+
+    def _running(self, slot: int) -> _Row:
+        row = self._rows[slot]
+        if row is None:
+            raise KeyError(f"slot {slot} runs no request")
+        return row
+
+    def _within_window(self, text: list[int]) -> list[int]:
+        return text if len(text) < self.window else text[-max(self.window // 2, 1) :]
+
+    def _read(self, slot: int) -> None:
+        """Read what of a row's text its slot does not hold; gives the logits behind it."""
+        text, start = self._running(slot).text, self._filled[slot]
+        tokens = torch.tensor(text[start:], device=self.model.device)
+        self._logits[slot] = self._forward.read(tokens, slot, start)[0]
+        self._held[slot, start : len(text)] = text[start:]
+        self._held[slot, len(text) :] = -1
+        self._filled[slot] = len(text)
+
+    def _compute(self, slots: list[int]) -> None:
+        """Logits behind each row's newest token, where they are not there yet."""
+        extended = []
+        for slot in slots:
+            row = self._running(slot)
+            if self._filled[slot] == len(row.text):
+                continue
+            if self._filled[slot] < self.window:
+                extended.append(slot)
+                continue
+            row.text, self._filled[slot] = self._within_window(row.text), 0
+            self._read(slot)
+        if extended:
+            tokens = [self._running(slot).text[-1] for slot in extended]
+            places = [self._filled[slot] for slot in extended]
+            new = torch.tensor(tokens, device=self.model.device)
+            self._logits[extended] = self._forward.extend(new, extended, places)
+            self._held[extended, places] = tokens
+            for slot in extended:
+                self._filled[slot] += 1
+
+    def _draw(self, slots: list[int]) -> dict[int, Step | None]:
+        rows = [self._running(slot) for slot in slots]
+        logits = self._logits[slots] + self._forbidden[slots]
+        if any(row.owed for row in rows):
+            logits = beginnings(self.tokenizer).restrict(logits, [row.owed for row in rows])
+        shares = logits.log_softmax(-1)
+        for row, row_logits in zip(rows, logits, strict=True):
+            if row.request.sampling.repetition_penalty != 1:
+                penalise(row_logits, row.text, row.request.sampling.repetition_penalty)
+        samplings = [row.request.sampling for row in rows]
+        chosen = choose(logits, samplings, [row.random.random() for row in rows]).tolist()
+        steps: dict[int, Step | None] = {}
+        for place, (slot, row, token) in enumerate(zip(slots, rows, chosen, strict=True)):
+            final = self._acceptable(row, logits[place], token) if row.request.accept else token
+            ended = final is None or (final in row.stops and not row.owed)
+            steps[slot] = None if final is None or ended else self._take(row, final, shares[place])
+        return steps
+
+    def _acceptable(self, row: _Row, logits: Tensor, token: int) -> int | None:
+        """`token`, or the first that is drawn after it and that the row's request accepts. Changes `logits`."""
+        assert row.request.accept is not None
+        for _ in range(TRIES):
+            piece = self.tokenizer.token_bytes(token)
+            if token in row.stops or len(piece) <= len(row.owed) or row.request.accept(bytes(row.written + piece)):
+                return token
+            logits[token] = -torch.inf
+            if bool(torch.isneginf(logits).all()):
+                return None
+            token = int(choose(logits[None], [row.request.sampling], [row.random.random()])[0])
+        return None
+
+    def _take(self, row: _Row, token: int, shares: Tensor) -> Step:
+        piece = self.tokenizer.token_bytes(token)
+        row.text.append(token)
+        row.new += 1
+        row.owed = row.owed[len(piece) :]
+        row.written += piece
+        top: tuple[tuple[int, float], ...] = ()
+        if row.request.alternatives:
+            values, tokens = shares.topk(min(row.request.alternatives, len(shares)))
+            pairs = zip(tokens.tolist(), values.tolist(), strict=True)
+            top = tuple((other, value) for other, value in pairs if value > -float("inf"))
+        return Step(token, float(shares[token]), top)
+
+    def _check(self, request: Request) -> None:
+        if request.max_tokens < 0:
+            raise Failure(f"max_tokens: {request.max_tokens} is out of range; it must be 0 or more")
+        if request.alternatives < 0:
+            raise Failure(f"alternatives: {request.alternatives} is out of range; it must be 0 or more")
+        request.sampling.check()
+        size = self.model.config.vocab_size
+        extremes = (min(request.prompt, default=0), max(request.prompt, default=0))
+        wrong = [token for token in extremes if not 0 <= token < size]
+        if wrong:
+            raise Failure(
+                f"prompt: token {wrong[0]} is not among the model's vocabulary of {size}; "
+                "encode the prompt with the model's own tokenizer"
+            )
