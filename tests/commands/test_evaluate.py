@@ -40,7 +40,7 @@ def test_a_part_that_is_measured_is_said_to_be_one(
 
 
 def test_a_knob_can_be_set(uniform: SimpleNamespace, code: Path, capsys: pytest.CaptureFixture[str]):
-    asked = ("--metric", "characters_saved", "--model", uniform.folder, "--on", code, "--set", "max_tokens=3")
+    asked = ("--metric", "characters_saved", "--model", uniform.folder, "--on", code, "--set", "max_bytes=3")
     assert measured(capsys, *asked, "--set", "lines=4")[0] | {"high": 0} == {
         **{"metric": "characters_saved", "slice": "characters saved", "value": 0.0, "low": 0.0, "high": 0},
         **{"cases": 4, "unit": "share"},

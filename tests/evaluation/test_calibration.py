@@ -10,24 +10,27 @@ from charmer.evaluation import calibration
 from charmer.model.network import ModelConfig, Transformer
 
 
-def by_slice(rows) -> dict:
+def found_in(guesses: list) -> dict:
+    """The rows for the guesses of each document, by slice."""
+    rows = calibration.rows(guesses, [f"document {number}" for number in range(len(guesses))])
     return {row.slice: row for row in rows}
 
 
 def test_a_calibrated_model_has_no_error():
     confidence = np.repeat([0.25, 0.75], 100)
     right = np.concatenate((np.arange(100) < 25, np.arange(100) < 75))
-    found = by_slice(calibration.rows([(confidence, right), (confidence, right)]))
+    found = found_in([(confidence, right), (confidence, right)])
     assert found["error"].value == pytest.approx(0.0)
     assert found["accuracy"].value == found["confidence"].value == pytest.approx(0.5)
     assert found["bin=0.2-0.3"].value == pytest.approx(0.25)
-    assert found["bin=0.7-0.8"].detail == pytest.approx({"confidence": 0.75, "share": 0.5})
+    detail = found["bin=0.7-0.8"].detail
+    assert (detail["confidence"], detail["share"], detail["guesses"]) == pytest.approx((0.75, 0.5, 200))
 
 
 def test_a_model_too_sure_of_itself_errs_by_the_distance():
-    found = by_slice(calibration.rows([(np.full(50, 1.0), np.arange(50) < 30)] * 2))
+    found = found_in([(np.full(50, 1.0), np.arange(50) < 30)] * 2)
     assert found["error"].value == pytest.approx(0.4)
-    assert found["bin=0.9-1.0"].cases == 100
+    assert (found["bin=0.9-1.0"].cases, found["bin=0.9-1.0"].detail["over"]) == (2, "files")
     assert found["accuracy"].interval == pytest.approx((0.6, 0.6))
 
 
@@ -37,14 +40,14 @@ def test_the_error_has_an_interval_over_documents_that_holds_it():
     for _ in range(60):
         confidence = random.uniform(0.5, 0.9, 40)
         guesses.append((confidence, random.random(40) < confidence - 0.3))
-    error = by_slice(calibration.rows(guesses))["error"]
+    error = found_in(guesses)["error"]
     low, high = error.interval
     assert 0.25 < low < 0.3 < high < 0.35
     assert low < error.value < high
     calibrated = [(confidence, random.random(40) < confidence) for confidence, _ in guesses]
-    error = by_slice(calibration.rows(calibrated))["error"]
+    error = found_in(calibrated)["error"]
     assert error.interval[0] <= error.value <= error.interval[1] < 0.05
-    assert by_slice(calibration.rows(guesses[:1]))["error"].interval is None
+    assert found_in(guesses[:1])["error"].interval is None
 
 
 def test_the_best_guess_is_the_largest_of_the_distribution():

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from charmer.evaluation import characters_saved
 from charmer.evaluation.characters_saved import Line
+from charmer.evaluation.support import writing
+from charmer.model.network import ModelConfig, Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
-KNOBS = {"lines": 12, "max_tokens": 30, "context_tokens": 90}
+KNOBS = {"lines": 12, "max_bytes": 30, "context_bytes": 90}
 
 
 class Oracle:
@@ -36,28 +38,32 @@ class Oracle:
 def typed(monkeypatch: pytest.MonkeyPatch, text: str, suggestions: dict[str, str]) -> tuple[Line, list[str]]:
     """A line typed to its end, and the texts at which the model was asked."""
     oracle = Oracle(suggestions)
-    monkeypatch.setattr(characters_saved, "generate", oracle)
-    line = Line("a.py", "\n", text)
-    while line.open:
-        characters_saved.ask(None, Tokenizer.bytewise(), [line], room=90, max_tokens=30)
+    monkeypatch.setattr(writing, "generate", oracle)
+    tokenizer, line = Tokenizer.bytewise(), Line("a.py", "\n", text)
+    network = Transformer(ModelConfig(tokenizer.vocab_size, 1, 16, 2, 1, 16, 128))
+    characters_saved.ask(network, tokenizer, [line], max_bytes=30)
     return line, [asked.removeprefix("\n") for asked in oracle.asked]
 
 
 def test_a_suggestion_of_the_whole_rest_saves_all_but_the_tab(monkeypatch):
     line, asked = typed(monkeypatch, "return size", {"\n": "ret!\n", "retu": "rn size\nmore"})
     assert (line.typed, line.saved) == (4, len("rn size") - 1)
-    assert asked == ["", "retu"]  # nothing is asked while the person types along "ret"
+    assert asked == ["return size"[:place] for place in range(10)]  # after every character but the last
+
+
+def test_the_first_suggestion_of_the_whole_rest_is_taken(monkeypatch):
+    line, _ = typed(monkeypatch, "abcdef", {"ab": "cdef\n", "abcd": "ef\n"})
+    assert (line.typed, line.saved) == (2, 3)
 
 
 def test_less_than_the_whole_rest_is_not_taken(monkeypatch):
-    line, asked = typed(monkeypatch, "ab cd", {"\n": "ab\n", "ab ": "cd e\n"})
-    assert line.saved is None
-    assert asked == ["", "ab "]  # then one character is left, which costs as much as Tab
+    line, _ = typed(monkeypatch, "ab cd", {"\n": "ab\n", "ab ": "cd e\n"})
+    assert (line.typed, line.saved) == (None, 0)
 
 
 def test_a_suggestion_that_never_ends_its_line_is_not_taken(monkeypatch):
-    line, asked = typed(monkeypatch, "x" * 40, {"\n": "x" * 50, "x": "x" * 50})
-    assert (line.saved, asked) == (None, ["", "x" * 31])  # after 30 tokens, and one character, it is asked again
+    line, _ = typed(monkeypatch, "x" * 30, {"\n": "x" * 50, "x": "x" * 50})
+    assert line.typed is None
 
 
 def test_characters_beyond_ascii_count_once(monkeypatch):
@@ -65,18 +71,30 @@ def test_characters_beyond_ascii_count_once(monkeypatch):
     assert (line.typed, line.saved) == (len("x = 'Grö"), 2)
 
 
-def test_the_table_counts_newlines_and_blank_lines_as_typed(world: dict[str, Path], monkeypatch):
-    lines = [Line("a", "", "abcd", typed=1, saved=2), Line("a", "", ""), Line("b", "", "xyz", typed=2)]
-    saved, finished, asked = characters_saved.rows(lines, asked=6)
+def test_the_prompts_of_a_line_begin_at_one_token_and_leave_room():
+    tokenizer = Tokenizer.bytewise()
+    network = Transformer(ModelConfig(tokenizer.vocab_size, 1, 16, 2, 1, 16, 128))
+    line = Line("a.py", "b" * 200 + "\n", "def")
+    prompts = [prompt for prompt, _ in characters_saved._prompts(network, tokenizer, line, max_bytes=30)]
+    assert [len(prompt) for prompt in prompts] == [128 - 33, 128 - 32]
+    assert tokenizer.decode(prompts[1]).endswith("b\nd") and prompts[1][:-1] == prompts[0]
+
+
+def test_the_table_counts_newlines_and_blank_lines_as_typed():
+    lines = [Line("a", "", "abcd", typed=1), Line("a", "", ""), Line("b", "", "xyz")]
+    saved, finished = characters_saved.rows(lines)
     assert saved.value == pytest.approx(2 / (5 + 1 + 4)) and saved.cases == 3
-    assert (finished.value, finished.cases, asked.value) == (0.5, 2, 3.0)
-    assert saved.detail["examples"][0] == {"before": "a", "rest": "bcd", "guess": "bcd", "path": "a"}
+    assert (finished.value, finished.cases) == (0.5, 2)
+    taken, by_hand = saved.detail["examples"]
+    assert taken == {"before": "a", "rest": "bcd", "guess": "bcd", "right": True, "path": "a"}
+    assert by_hand == {"before": "xyz", "rest": "", "guess": "", "right": False, "path": "b"}
 
 
 def test_lines_are_the_same_each_time_and_spread_over_files(world: dict[str, Path], texts: list[str]):
     lines = characters_saved.held_out(world["test_shards"], 4, reach=30)
     assert lines == characters_saved.held_out(world["test_shards"], 4, reach=30)
     assert len({line.path for line in lines}) == 4
+    assert max(len(line.before.encode()) for line in lines) == 30
     for line in characters_saved.held_out(world["test_shards"], 1000, reach=10_000):
         assert any(text.startswith(line.before + line.text + "\n") for text in texts)
 

@@ -29,7 +29,7 @@ SETTINGS = {
     "pack": {"context_length": CONTEXT, "dataset_mb": 1.0, "overlap": 0.0},
     "model": {"layers": 1, "width": 32, "heads": 2, "kv_heads": 1, "hidden": 64},
 }
-KNOBS = {"windows": 16, "texts": 4, "max_tokens": 192, "temperature": 1.0, "seed": 1}
+KNOBS = {"windows": 16, "texts": 4, "max_bytes": 192, "temperature": 1.0, "seed": 1}
 WORDS = ("apple", "bread", "cloud", "dream", "earth", "flame", "grape", "house", "ivory", "jewel", "knife", "lemon")
 
 

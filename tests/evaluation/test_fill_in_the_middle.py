@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from charmer.common.files import write_json
 from charmer.evaluation import fill_in_the_middle
-from charmer.evaluation.support import middles
+from charmer.evaluation.support import middles, writing
 from charmer.evaluation.support.table import gap_of
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -80,12 +80,12 @@ def test_right_middles_are_counted_by_kind(world: dict[str, Path], monkeypatch: 
     tokenizer = Tokenizer.bytewise()
     answers = {tuple(fill_in_the_middle.prompt(tokenizer, case, 80)): case for of in cases.values() for case in of}
 
-    def generate(network, tokenizer, prompts, max_tokens):
+    def generate(network, tokenizer, prompts, max_tokens, begins, until):
         known = [answers[tuple(prompt)] for prompt in prompts]
         return [tokenizer.encode(case.middle if case.kind == "line" else "?").tolist() for case in known]
 
-    monkeypatch.setattr(fill_in_the_middle, "generate", generate)
-    knobs = {"cases": 2, "max_tokens": 128 - 80 - 3}
+    monkeypatch.setattr(writing, "generate", generate)
+    knobs = {"cases": 2, "max_bytes": 128 - 80 - 3}
     table = fill_in_the_middle.evaluate(world["model"], world, knobs, threads=1).to_pylist()
     rows = {row["slice"]: row for row in table}
     assert rows["exact match, line"]["value"] == 1.0 and rows["exact match, body"]["value"] == 0.0
@@ -94,17 +94,17 @@ def test_right_middles_are_counted_by_kind(world: dict[str, Path], monkeypatch: 
     assert (example["guess"], example["right"]) == ("?", False)
 
 
-def test_a_middle_that_was_cut_at_the_last_token_did_not_end_and_is_wrong(
+def test_a_middle_that_was_cut_at_the_limit_did_not_end_and_is_wrong(
     world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ):
-    def generate(network, tokenizer, prompts, max_tokens):
+    def generate(network, tokenizer, prompts, max_tokens, begins, until):
         blanks = [" " * (max_tokens - len(case.middle.encode())) for case in cases]
         return [tokenizer.encode(case.middle + blank).tolist() for case, blank in zip(cases, blanks, strict=True)]
 
     cases = middles.held_out(world["test_shards"], 2)["line"]
-    monkeypatch.setattr(fill_in_the_middle, "generate", generate)
+    monkeypatch.setattr(writing, "generate", generate)
     monkeypatch.setattr(middles, "held_out", lambda shards, count: {"line": cases})
-    (row,) = fill_in_the_middle.evaluate(world["model"], world, {"cases": 2, "max_tokens": 45}, 1).to_pylist()
+    (row,) = fill_in_the_middle.evaluate(world["model"], world, {"cases": 2, "max_bytes": 45}, 1).to_pylist()
     assert row["value"] == 0.0
     example = json.loads(row["detail"])["examples"][0]
     assert example["guess"].endswith("…") and example["right"] is False
@@ -114,5 +114,5 @@ def test_a_middle_that_was_cut_at_the_last_token_did_not_end_and_is_wrong(
 def test_a_model_trained_without_is_a_gap_with_the_reason(world: dict[str, Path], tmp_path: Path):
     shutil.copytree(world["model"], tmp_path / "model")
     write_json(tmp_path / "model" / "settings.json", {"train": {"fim_share": 0.0}})
-    table = fill_in_the_middle.evaluate(tmp_path / "model", world, {"cases": 2, "max_tokens": 9}, threads=1)
+    table = fill_in_the_middle.evaluate(tmp_path / "model", world, {"cases": 2, "max_bytes": 9}, threads=1)
     assert len(table) == 0 and "train.fim_share was 0" in str(gap_of(table))

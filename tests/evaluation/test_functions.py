@@ -1,6 +1,9 @@
 """Signatures taken from modules, functions cut out of generated text, and the names that they use."""
 
+import ast
+import typing
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from charmer.common.failure import Failure
@@ -54,14 +57,14 @@ def test_modules_whose_names_nobody_can_know_are_left_out():
 
 
 def test_each_document_gives_one_signature_before_any_gives_two(world: dict[str, Path]):
-    two = functions.held_out(world["test_shards"], 4, fits=lambda prompt: True)
+    two = functions.held_out(world["test_shards"], 4)
     assert sorted(signature.path for signature in two) == ["blue/c.py", "green/d.py", "red/a.py", "red/b.py"]
-    assert functions.held_out(world["test_shards"], 2, fits=lambda prompt: True) == two[:2]
+    assert functions.held_out(world["test_shards"], 2) == two[:2]
 
 
 def test_a_split_without_functions_says_so(world: dict[str, Path]):
     with pytest.raises(Failure, match="holds no function"):
-        functions.held_out(world["test_shards"], 4, fits=lambda prompt: False)
+        functions.held_out(world["test_shards"], 4, longest=0)
 
 
 PROMPT = "def f(a):"
@@ -99,6 +102,30 @@ def test_compiling_runs_nothing(tmp_path: Path):
 )
 def test_bad_text_does_not_compile_and_harms_nobody(text: str):
     assert not functions.compiles(text)
+
+
+@pytest.mark.parametrize("module", [ast, functions, typing])
+def test_every_beginning_of_a_module_could_go_on(module: ModuleType):
+    lines = Path(str(module.__file__)).read_text().splitlines(keepends=True)[:400]
+    beginnings = ("".join(lines[:end]) for end in range(0, len(lines), 3))
+    assert [text[-60:] for text in beginnings if not functions.could_go_on(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "mends"),
+    [
+        ("def f(a):\n    if a:\n", True),
+        ('def f(a):\n    """Not closed\n', True),
+        ("def f(a):\n    try:\n        return (a,\n", True),
+        ("def f(a):\n    retrun a\n", False),
+        ("def f(a):\n    return a)\n", False),
+        ("def f(a):\n    if a = 1:\n", False),
+        ("def f(a):\n        b = 1\n    return b\n", False),
+        ("def f(a):\n    return '\0'\n", False),
+    ],
+)
+def test_what_nothing_that_follows_could_mend(text: str, mends: bool):
+    assert functions.could_go_on(text) is mends
 
 
 def test_a_docstring_alone_is_no_body():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from charmer.evaluation import line_completion
-from charmer.evaluation.support import lines
+from charmer.evaluation.support import lines, writing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,7 +64,7 @@ def test_edit_similarity_is_symmetric_and_a_share(first: str, second: str):
 def test_guesses_are_scored_up_to_the_end_of_the_line(world: dict[str, Path], monkeypatch: pytest.MonkeyPatch):
     rests = {}
 
-    def generate(network, tokenizer, prompts, max_tokens, stop, begins):
+    def generate(network, tokenizer, prompts, max_tokens, stop, begins, until):
         assert tokenizer.encode("\n")[0] in stop and tokenizer.eof in stop
         texts = [tokenizer.decode(prompt) for prompt in prompts]
         return [tokenizer.encode(rests[text] + " \nmore").tolist() for text in texts]
@@ -73,8 +73,8 @@ def test_guesses_are_scored_up_to_the_end_of_the_line(world: dict[str, Path], mo
     rests.update({case.before: case.rest for case in cases})
     wrong = next(case for case in cases if not case.inside)
     rests[wrong.before] = "?"
-    monkeypatch.setattr(line_completion, "generate", generate)
-    knobs = {"lines": 2, "max_tokens": 20}
+    monkeypatch.setattr(writing, "generate", generate)
+    knobs = {"lines": 2, "max_bytes": 20}
     rows = {row["slice"]: row for row in line_completion.evaluate(world["model"], world, knobs, 1).to_pylist()}
     assert rows["exact match"]["value"] == 0.5
     assert rows["exact match, inside a word"]["value"] == 1.0

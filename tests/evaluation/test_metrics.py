@@ -10,14 +10,15 @@ import pytest
 from charmer.common import files
 from charmer.common.failure import Failure
 from charmer.evaluation import bits_per_byte, parses, repetition, samples
-from charmer.evaluation.support import heldout
+from charmer.evaluation.support import heldout, writing
 from charmer.evaluation.support.compressors import xz, zstd
 from charmer.evaluation.support.ngrams import KneserNey
 from charmer.evaluation.support.table import SCHEMA, Row, table
 from charmer.tokens.tokenizer import Tokenizer
 
 UNIFORM = math.log2(Tokenizer.bytewise().vocab_size)
-SAMPLING = {"max_tokens": 12, "temperature": 1.0, "seed": 3}
+SAMPLING = {"max_bytes": 12, "temperature": 1.0, "seed": 3}
+WRITING = SAMPLING | {"texts": 4, "max_bytes": 60}
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +131,8 @@ def test_generated_functions_are_counted_as_they_are(world: dict[str, Path], mon
         names = [tokenizer.decode(prompt).split("(")[0].removeprefix("def ") for prompt in prompts]
         return [tokenizer.encode(WRITTEN[name]).tolist() for name in names]
 
-    monkeypatch.setattr(parses, "generate", generate)
-    knobs = {"functions": 4, "max_tokens": 1000, "temperature": 0.8, "seed": 1}
+    monkeypatch.setattr(writing, "generate", generate)
+    knobs = {"functions": 4, "max_bytes": 1000, "temperature": 0.8, "seed": 1}
     rows = {row["slice"]: row for row in parses.evaluate(world["model"], world, knobs, threads=1).to_pylist()}
     assert {name: row["value"] for name, row in rows.items()} == {
         "compiles": 0.75,
@@ -160,19 +161,27 @@ def test_samples_keep_prompt_and_completion(world: dict[str, Path]):
 
 
 def test_repetition_counts_what_occurred_before():
-    assert repetition.repeated("a b c d") == (0, 1)
-    assert repetition.repeated("x = 1; " * 3) == (5, 9)
-    assert repetition.repeated("") == (0, 0)
+    assert repetition.repeated(repetition.words("a b c d")) == (0, 1)
+    assert repetition.repeated(repetition.words("x = 1; " * 3)) == (5, 9)
+    assert repetition.repeated([]) == (0, 0)
 
 
-def test_repetition_lies_beside_the_corpus_own(world: dict[str, Path], texts: list[str]):
-    knobs = {"texts": 4, **SAMPLING, "max_tokens": 60}
-    rows = {row["slice"]: row for row in repetition.evaluate(world["model"], world, knobs, threads=1).to_pylist()}
-    assert rows["corpus"]["cases"] == rows["generated"]["cases"] == 4
-    beginnings = [text.encode()[:60].decode(errors="replace") for text in texts]
-    again, grams = (sum(counts) for counts in zip(*map(repetition.repeated, beginnings), strict=True))
-    assert again > 0
-    assert rows["corpus"]["value"] == pytest.approx(again / grams)
+def test_repetition_is_compared_at_equal_lengths():
+    assert repetition.equal_lengths(["a b c", "d"], ["x y", "z.w"]) == ([["a", "b"], ["d"]], [["x", "y"], ["z"]])
+
+
+@pytest.mark.parametrize("written", [20, 60])
+def test_repetition_lies_beside_as_much_of_the_corpus(
+    world: dict[str, Path], texts: list[str], monkeypatch: pytest.MonkeyPatch, written: int
+):
+    tokenizer = Tokenizer.load(world["model"] / "tokenizer.json")
+    text = "one two three four " * 9
+    monkeypatch.setattr(repetition, "from_nothing", lambda *_: [tokenizer.encode(text[:written]).tolist()] * 4)
+    rows = {row["slice"]: row for row in repetition.evaluate(world["model"], world, WRITING, threads=1).to_pylist()}
+    grams = {name: json.loads(row["detail"])["cases"]["wholes"] for name, row in rows.items()}
+    assert grams["corpus"] == grams["generated"]
+    assert max(grams["generated"]) == len(text[:written].split()) - 3
+    assert rows["generated"]["cases"] == rows["corpus"]["cases"] == 4
 
 
 def test_a_value_that_is_no_number_is_a_defect():

@@ -22,7 +22,7 @@ DOUBLE = {
     "canonical_solution": "    return value * 2\n",
     "test": "def check(candidate):\n    assert candidate(3) == 6\n",
 }
-SETTINGS = {"samples": 2, "max_tokens": 8, "temperature": 1.0, "seed": 1, "timeout": 2.0}
+SETTINGS = {"samples": 2, "max_bytes": 8, "temperature": 1.0, "seed": 1, "timeout": 2.0}
 
 
 def written(path: Path, *problems: dict) -> Path:
@@ -144,7 +144,7 @@ def test_solutions_longer_than_the_limit_are_counted(world: dict[str, Path], tmp
         pytest.skip(f"no isolation here: {run.unavailable()}")
     long = DOUBLE | {"task_id": "own/2", "canonical_solution": f"    return value * 2  # {'abc ' * 50}\n"}
     path = written(tmp_path / "p.jsonl", DOUBLE, long)
-    settings = SETTINGS | {"problems": str(path), "max_tokens": 40}
+    settings = SETTINGS | {"problems": str(path), "max_bytes": 40}
     (row,) = synthesis.evaluate(world["model"], {}, settings, threads=1).to_pylist()
     assert json.loads(row["detail"])["longer"] == 0.5
 

@@ -79,7 +79,7 @@ def test_a_count_that_explains_a_metric_is_no_plot():
 def test_calibration_is_drawn_over_confidence():
     bins = [{**row("x", 0.3, confidence=0.5, share=1.0), "slice": "bin=0.5-0.6"}, {**row("x", 0.1), "slice": "error"}]
     (plot,) = plots.metric("calibration", bins)
-    assert [(point["x"], point["y"]) for point in values(plot) if "cases" in point] == [(0.5, 0.3)]
+    assert [(point["x"], point["y"]) for point in values(plot) if "guesses" in point] == [(0.5, 0.3)]
 
 
 def test_what_is_small_is_summed_up():

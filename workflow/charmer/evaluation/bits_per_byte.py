@@ -6,10 +6,13 @@ Notable here:
   the number means something.
 - A token's bits are counted once in each breakdown (by package, by kind, by place in the context), so the parts of a
   breakdown, weighted by their bytes, add up to the whole.
+- The intervals are the bootstrap's over files, weighted by their bytes: how far the figure may lie off for other files
+  of the same packages. A handful of packages cannot tell how much packages differ; each therefore has its own row.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +24,9 @@ import pyarrow as pa
 from charmer.common import files
 from charmer.common.progress import Progress
 from charmer.evaluation.support import heldout, kinds, subject
+from charmer.evaluation.support.cases import ratio
 from charmer.evaluation.support.compressors import COMPRESSORS
 from charmer.evaluation.support.ngrams import KneserNey
-from charmer.evaluation.support.statistics import bootstrap_ratio
 from charmer.evaluation.support.surprise import pieces
 from charmer.evaluation.support.table import Row, table
 from charmer.inference.score import bits_per_token, windows_of
@@ -41,12 +44,14 @@ class Scored:
     """One document and what the model needs for each of its tokens.
 
     Attributes:
+        id: as a case (see `support.cases`).
         text: the document's bytes.
         bits: float64[tokens].
         lengths: int64[tokens], bytes of each token.
         seen: int64[tokens], how many tokens the model had before each.
     """
 
+    id: str
     package: str
     path: str
     text: bytes
@@ -79,6 +84,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         bits = bits_per_token(network, tokens, tokenizer.eof, progress=progress.advance)
     scored = [
         Scored(
+            heldout.id_of(document, tokenizer),
             document.package,
             document.path,
             tokenizer.decode_bytes(document.tokens),
@@ -117,13 +123,14 @@ def rows(scored: Sequence[Scored], context_length: int, baselines: Mapping[str, 
     bits = np.array([document.bits.sum() for document in scored])
     size = np.array([len(document.text) for document in scored])
     packages = np.array([document.package for document in scored])
-    yield _ratio("overall", bits, size)
+    ids = [document.id for document in scored]
+    yield _ratio("overall", bits, size, ids, {"packages": len(set(packages))})
     for name, needed in baselines.items():
-        yield _ratio(f"baseline={name}", needed, size)
+        yield _ratio(f"baseline={name}", needed, size, ids)
     for package in sorted(set(packages)):
         of = packages == package
         beside = {name: float(needed[of].sum() / size[of].sum()) for name, needed in baselines.items()}
-        yield _ratio(f"package={package}", bits[of], size[of], beside)
+        yield _ratio(f"package={package}", bits[of], size[of], list(itertools.compress(ids, of)), beside)
     yield from _by_kind(scored)
     yield from _by_position(scored, context_length)
     yield _excerpt(scored)
@@ -138,6 +145,7 @@ def seen(count: int, context_length: int) -> np.ndarray:
 
 
 def _by_kind(scored: Sequence[Scored]) -> Iterator[Row]:
+    ids = [document.id for document in scored]
     shape = (len(scored), len(kinds.KINDS))
     bits, size = np.zeros(shape), np.zeros(shape)
     for number, document in enumerate(scored):
@@ -149,11 +157,12 @@ def _by_kind(scored: Sequence[Scored]) -> Iterator[Row]:
         if size[:, kind].any():
             parts = {"share of bits": float(bits[:, kind].sum() / bits.sum())}
             parts["share of bytes"] = float(size[:, kind].sum() / size.sum())
-            yield _ratio(f"kind={name}", bits[:, kind], size[:, kind], parts)
+            yield _ratio(f"kind={name}", bits[:, kind], size[:, kind], ids, parts)
 
 
 def _by_position(scored: Sequence[Scored], context_length: int) -> Iterator[Row]:
     """Places double in width: 0, 1, 2-3, 4-7 … tokens seen before."""
+    ids = [document.id for document in scored]
     edges = [0, *(1 << power for power in range(context_length.bit_length()) if 1 << power < context_length)]
     shape = (len(scored), len(edges))
     bits, size = np.zeros(shape), np.zeros(shape)
@@ -164,13 +173,13 @@ def _by_position(scored: Sequence[Scored], context_length: int) -> Iterator[Row]
     for place, (first, beyond) in enumerate(zip(edges, [*edges[1:], context_length], strict=True)):
         if size[:, place].any():
             name = f"position={first}" if beyond - first == 1 else f"position={first}-{beyond - 1}"
-            yield _ratio(name, bits[:, place], size[:, place], {"first": first, "last": beyond - 1})
+            yield _ratio(name, bits[:, place], size[:, place], ids, {"first": first, "last": beyond - 1})
 
 
-def _ratio(name: str, bits: np.ndarray, size: np.ndarray, more: dict[str, float] | None = None) -> Row:
-    cases = int(np.count_nonzero(size))
-    detail = {"bytes": int(size.sum()), **(more or {})}
-    return Row(name, bits.sum() / max(size.sum(), 1), bootstrap_ratio(bits, size), cases, UNIT, detail)
+def _ratio(
+    name: str, bits: np.ndarray, size: np.ndarray, ids: Sequence[str], more: dict[str, float] | None = None
+) -> Row:
+    return ratio(name, bits, size, ids, "files", UNIT, bytes=int(size.sum()), **(more or {}))
 
 
 def _excerpt(scored: Sequence[Scored]) -> Row:

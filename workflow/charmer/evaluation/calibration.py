@@ -7,6 +7,7 @@ in each bin (Guo et al. 2017, arXiv:1706.04599).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import torch
 
 from charmer.common.progress import Progress
 from charmer.evaluation.support import heldout, subject
-from charmer.evaluation.support.statistics import bootstrap_corrected, bootstrap_ratio
+from charmer.evaluation.support.cases import ratio
+from charmer.evaluation.support.statistics import bootstrap_corrected
 from charmer.evaluation.support.table import Row, table
 from charmer.inference.score import windows_of
 from charmer.model.network import Transformer
@@ -35,7 +37,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         threads: of the CPU.
 
     The detail of a bin holds the mean `confidence` of its guesses, and their `share` of all. Intervals are the
-    bootstrap's over documents.
+    bootstrap's over files.
 
     Raises:
         Failure: the test split holds no text.
@@ -49,7 +51,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         for document in documents:
             guesses.append(best_guesses(network, document.tokens, tokenizer.eof))
             progress.advance(len(document.tokens))
-    return table("calibration", rows(guesses))
+    return table("calibration", rows(guesses, [heldout.id_of(document, tokenizer) for document in documents]))
 
 
 @torch.inference_mode()
@@ -69,8 +71,8 @@ def best_guesses(network: Transformer, tokens: np.ndarray, eof: int) -> tuple[np
     return confidence, right
 
 
-def rows(guesses: list[tuple[np.ndarray, np.ndarray]]) -> list[Row]:
-    """The table's rows for the guesses of each document."""
+def rows(guesses: list[tuple[np.ndarray, np.ndarray]], ids: Sequence[str]) -> list[Row]:
+    """The table's rows for the guesses of each document, whose ids are `ids`."""
     shape = (len(guesses), BINS)
     count, hits, sums = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for number, (confidence, right) in enumerate(guesses):
@@ -80,18 +82,18 @@ def rows(guesses: list[tuple[np.ndarray, np.ndarray]]) -> list[Row]:
         sums[number] = np.bincount(bins, confidence, minlength=BINS)
     whole = int(count.sum())
     parts = np.concatenate([hits - sums, count], axis=1)
+    how = {"over": "files", "interval": "bootstrap, corrected for bias"}
     found = [
-        Row("error", float(_error(parts.sum(0))), bootstrap_corrected(parts, _error), whole, "share"),
-        Row("accuracy", hits.sum() / whole, bootstrap_ratio(hits.sum(1), count.sum(1)), whole, "share"),
-        Row("confidence", sums.sum() / whole, bootstrap_ratio(sums.sum(1), count.sum(1)), whole, "share"),
+        Row("error", float(_error(parts.sum(0))), bootstrap_corrected(parts, _error), len(ids), "share", how),
+        ratio("accuracy", hits.sum(1), count.sum(1), ids, "files"),
+        ratio("confidence", sums.sum(1), count.sum(1), ids, "files"),
     ]
     for place in range(BINS):
         cases = count[:, place].sum()
         if cases:
-            detail = {"confidence": sums[:, place].sum() / cases, "share": cases / whole}
-            interval = bootstrap_ratio(hits[:, place], count[:, place])
+            detail = {"confidence": sums[:, place].sum() / cases, "share": cases / whole, "guesses": int(cases)}
             name = f"bin={place / BINS:.1f}-{(place + 1) / BINS:.1f}"
-            found.append(Row(name, hits[:, place].sum() / cases, interval, int(cases), "share", detail))
+            found.append(ratio(name, hits[:, place], count[:, place], ids, "files", **detail))
     return found
 
 

@@ -1,11 +1,11 @@
 """Characters saved: the share of a file that an editor's gray suggestion would have typed.
 
-A person types held-out lines character by character. After each one the model suggests the rest of the line; as soon as
-a suggestion is the whole rest, Tab takes it, which costs one keystroke. Nothing less is taken.
+A person types held-out lines character by character. After each one the model is asked for the rest of the line; as
+soon as a suggestion is the whole rest, Tab takes it, which costs one keystroke. Nothing less is taken.
 
 Notable here:
-- While a person types along a suggestion it stays as it is, as in an editor. The model is asked again only when a
-  typed character departs from it, a few times a line instead of once a character.
+- All places of a line are asked about side by side, since what is suggested at one depends on nothing but the text
+  before it; the first at which the whole rest is suggested is where Tab is pressed. Their prompts begin alike.
 - What a suggestion says behind the point where it departs from the line is never looked at, so writing ends there.
 - The prompt is healed (see `inference.healing`), because most places inside a line are inside a word.
 """
@@ -13,8 +13,8 @@ Notable here:
 from __future__ import annotations
 
 import hashlib
-import itertools
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,16 @@ import pyarrow as pa
 
 from charmer.common.failure import Failure
 from charmer.common.progress import Progress
-from charmer.evaluation.support import heldout, subject
-from charmer.evaluation.support.statistics import bootstrap_ratio, wilson
+from charmer.evaluation.support import heldout, subject, writing
+from charmer.evaluation.support.cases import case_id, ratio, share
 from charmer.evaluation.support.table import Row, table
-from charmer.inference.generate import generate
-from charmer.inference.healing import healed
+from charmer.inference.healing import Prompt, healed
 from charmer.model.network import Transformer
 from charmer.tokens.shards import batches as read_shards
 from charmer.tokens.tokenizer import Tokenizer
 
 NEEDS = ("test_shards",)
-ROWS = 32  # lines that are asked about at once
-BEFORE = 12  # characters of text that are read for each token of the prompt: more than tokens have
+LINES = 16  # lines that are asked about at once
 EXAMPLES = 20
 
 
@@ -45,30 +43,33 @@ class Line:
     Attributes:
         before: the file's text before it, its end at least.
         text: the line, without its newline.
-        typed: how many characters of it stand there, typed by hand.
-        saved: keystrokes that a suggestion saved; None as long as none was taken.
+        typed: how many characters were typed by hand when a suggestion was taken; None: no suggestion was.
     """
 
     path: str
     before: str
     text: str
-    typed: int = 0
-    saved: int | None = None
+    typed: int | None = None
 
     @property
-    def open(self) -> bool:
-        """Whether a suggestion could still save something: two characters for one Tab."""
-        return self.saved is None and self.typed < len(self.text) - 1
+    def places(self) -> range:
+        """How many characters may stand there when a suggestion could still save something: two for one Tab."""
+        return range(len(self.text) - 1)
+
+    @property
+    def saved(self) -> int:
+        """Keystrokes that the suggestion saved."""
+        return 0 if self.typed is None else len(self.text) - self.typed - 1
 
 
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
     """Slices: "characters saved" (of all, newlines and blank lines counted), "lines finished" by a suggestion (of those
-    with text), and "asked for each line" (how often the model had to write).
+    with text).
 
     Args:
         model: the model's folder.
         data: `test_shards`, the folder of the test split's Parquet shards.
-        settings: lines; max_tokens of a suggestion; context_tokens that the model reads before the line's end.
+        settings: lines; max_bytes of a suggestion; context_bytes of the file that the model reads before the line.
         threads: of the CPU.
 
     The detail of "characters saved" holds the first lines with text: what was typed, and what the suggestion added.
@@ -77,21 +78,17 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         Failure: the test split holds no line.
     """
     network, tokenizer = subject.load(model, threads)
-    room = min(settings["context_tokens"], max(network.config.context_length - settings["max_tokens"], 1))
-    lines = held_out(data["test_shards"], settings["lines"], BEFORE * room)
-    asked = 0
-    with Progress("characters saved", sum(line.open for line in lines), "line") as progress:
-        while todo := [line for line in lines if line.open]:
-            for first in range(0, len(todo), ROWS):
-                part = todo[first : first + ROWS]
-                ask(network, tokenizer, part, room, settings["max_tokens"])
-                asked += len(part)
-                progress.advance(sum(not line.open for line in part))
-    return table("characters_saved", rows(lines, asked))
+    lines = held_out(data["test_shards"], settings["lines"], settings["context_bytes"])
+    with Progress("characters saved", len(lines), "line") as progress:
+        for first in range(0, len(lines), LINES):
+            part = lines[first : first + LINES]
+            ask(network, tokenizer, part, settings["max_bytes"])
+            progress.advance(len(part))
+    return table("characters_saved", rows(lines))
 
 
 def held_out(shards: Path, count: int, reach: int) -> list[Line]:
-    """`count` lines of a fixed random order, with at least `reach` characters (or all) before each.
+    """`count` lines of a fixed random order, each with the `reach` bytes before it, or all.
 
     No file gives a second line before all have given one; a file's lines come in a random order.
 
@@ -113,7 +110,7 @@ def held_out(shards: Path, count: int, reach: int) -> list[Line]:
     found = []
     for _, number, place in places:
         start = sum(len(line) + 1 for line in cut[number][:place])
-        before = documents[number]["text"][max(start - reach, 0) : start]
+        before = documents[number]["text"][max(start - reach, 0) : start].encode()[-reach:].decode("utf-8", "ignore")
         found.append(Line(documents[number]["path"], before, cut[number][place]))
     return found
 
@@ -124,49 +121,45 @@ def _shuffled(path: str, count: int) -> list[int]:
     return np.random.default_rng(seed).permutation(count).tolist()
 
 
-def ask(network: Transformer, tokenizer: Tokenizer, lines: list[Line], room: int, max_tokens: int) -> None:
-    """Suggest the rest of each line, and type on until the next suggestion is due or one was taken."""
-    prompts = [healed(tokenizer, line.before + line.text[: line.typed]) for line in lines]
-    rests = [line.text[line.typed :].encode() for line in lines]
-
-    def suggested(row: int, tokens: list[int]) -> bytes:
-        return tokenizer.decode_bytes(tokens)[len(prompts[row].begin) :]
+def ask(network: Transformer, tokenizer: Tokenizer, lines: list[Line], max_bytes: int) -> None:
+    """Find for each line the first place at which the whole rest of it is suggested."""
+    places = [(line, typed) for line in lines for typed in line.places]
+    prompts = [prompt for line in lines for prompt in _prompts(network, tokenizer, line, max_bytes)]
+    rests = [line.text[typed:].encode() for line, typed in places]
 
     def departed(row: int, tokens: list[int]) -> bool:
-        return not rests[row].startswith(suggested(row, tokens))
+        return not rests[row].startswith(tokenizer.decode_bytes(tokens)[len(prompts[row].begin) :])
 
-    outputs = generate(
-        network,
-        tokenizer,
-        [[*([tokenizer.eof] if len(prompt.tokens) < room else []), *prompt.tokens][-room:] for prompt in prompts],
-        max_tokens=max_tokens,
-        begins=[prompt.begin for prompt in prompts],
-        until=departed,
-    )
-    for row, (line, tokens) in enumerate(zip(lines, outputs, strict=True)):
-        suggestion, newline, _ = suggested(row, tokens).partition(b"\n")
-        if suggestion == rests[row] and (newline or len(tokens) < max_tokens):
-            line.saved = len(line.text) - line.typed - 1
-        else:
-            pairs = zip(suggestion, rests[row], strict=False)
-            same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-            line.typed += len(rests[row][:same].decode("utf-8", errors="ignore")) + 1
+    found = writing.continuations(network, tokenizer, prompts, max_bytes, departed)
+    for (line, typed), rest, written in zip(places, rests, found, strict=True):
+        suggestion, newline, _ = written.text.partition("\n")
+        if line.typed is None and suggestion.encode() == rest and (newline or written.ended):
+            line.typed = typed
 
 
-def rows(lines: list[Line], asked: int) -> list[Row]:
+def _prompts(network: Transformer, tokenizer: Tokenizer, line: Line, max_bytes: int) -> Iterator[Prompt]:
+    """The prompt at each place of a line. All begin with the same token of the file, so that it is read once."""
+    before = tokenizer.encode(line.before).tolist()
+    start = max(1 + len(before) - writing.room(network, tokenizer, before, len(line.text.encode()) + max_bytes), 0)
+    for typed in line.places:
+        prompt = healed(tokenizer, line.before + line.text[:typed])
+        yield Prompt([tokenizer.eof, *prompt.tokens][start:], prompt.begin)
+
+
+def rows(lines: list[Line]) -> list[Row]:
     """The table's rows for lines that were typed."""
-    saved = np.array([line.saved or 0 for line in lines])
-    size = np.array([len(line.text) + 1 for line in lines])
-    shown = [line for line in lines if line.text.strip()]
-    finished = sum(line.saved is not None for line in shown)
-    examples = [
-        {"before": line.text[: line.typed], "rest": line.text[line.typed :], "path": line.path}
-        | {"guess": "" if line.saved is None else line.text[line.typed :]}
-        for line in shown[:EXAMPLES]
+    ids = [case_id(line.path, line.before, line.text) for line in lines]
+    saved, size = (
+        np.array(values) for values in zip(*((line.saved, len(line.text) + 1) for line in lines), strict=True)
+    )
+    shown = [(line, id_) for line, id_ in zip(lines, ids, strict=True) if line.text.strip()]
+    return [
+        ratio("characters saved", saved, size, ids, "lines", examples=[_example(line) for line, _ in shown[:EXAMPLES]]),
+        share("lines finished", [line.typed is not None for line, _ in shown], [id_ for _, id_ in shown], "lines"),
     ]
-    found = [
-        Row("characters saved", saved.sum() / size.sum(), bootstrap_ratio(saved, size), len(lines), "share"),
-        Row("lines finished", finished / max(len(shown), 1), wilson(finished, len(shown)), len(shown), "share"),
-        Row("asked for each line", asked / max(len(shown), 1), None, len(shown), "times"),
-    ]
-    return [replace(found[0], detail={"examples": examples}), *found[1:]]
+
+
+def _example(line: Line) -> dict[str, Any]:
+    by_hand = len(line.text) if line.typed is None else line.typed
+    rest = line.text[by_hand:]
+    return {"before": line.text[:by_hand], "rest": rest, "guess": rest, "right": bool(rest), "path": line.path}

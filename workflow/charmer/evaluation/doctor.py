@@ -19,9 +19,9 @@ import pyarrow as pa
 
 from charmer.common import files
 from charmer.common.failure import Failure
-from charmer.evaluation.repetition import repeated
+from charmer.evaluation.repetition import Words, equal_lengths, repeated
 from charmer.evaluation.support import probes, runs, signs, subject
-from charmer.evaluation.support.free_text import from_nothing
+from charmer.evaluation.support.free_text import from_nothing, head
 from charmer.evaluation.support.signs import LEAST_STEPS, Sign
 from charmer.evaluation.support.table import Row, table
 from charmer.model.network import Transformer
@@ -40,7 +40,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     Args:
         model: the model's folder, with the tables of its training.
         data: tokens, documents and windows of train and val.
-        settings: windows (of each split, scored), texts and max_tokens (written freely), temperature, seed.
+        settings: windows (of each split, scored), texts and max_bytes (written freely), temperature, seed.
         threads: of the CPU.
 
     Raises:
@@ -72,7 +72,9 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     ]
     found += _of_context(probes.gain(looks), judged)
     found.append(_of_gap(looks[0].bits_per_byte, looks[1].bits_per_byte, judged))
-    found += _of_text(network, tokenizer, text, _beginnings(data, settings), bytes_per_token, settings, judged)
+    found += _of_text(
+        network, tokenizer, text, _beginnings(data, tokenizer, settings), bytes_per_token, settings, judged
+    )
     rows = [Row(f"{sign.failure}: {sign.name}", sign.value, None, 1, sign.unit, sign.detail()) for sign in found]
     return table("doctor", rows)
 
@@ -142,22 +144,23 @@ def _of_text(
     beside = f"{says}; of unseen files {others:.0%}"
     yield Sign("memorisation", "recited", own - others, "share", 0.1, beside, cure, judged)
 
-    again, usual = (_repeated([tokenizer.decode(part) for part in texts]) for texts in (written, unseen))
+    decoded = ([tokenizer.decode(part) for part in texts] for texts in (written, unseen))
+    again, usual = map(_repeated, equal_lengths(*decoded))
     # Healthy: -0.03 to 0.1 where every token is drawn as the model has it (temperature 1). Broken: 0.9.
     says = f"{again:.0%} of the 4-grams that it writes are repeated; of those of unseen files {usual:.0%}"
     cure = "raise train.budget (a model that has learned little repeats itself) or lower curate.near_duplicates"
     yield Sign("repetition", "repeated", again - usual, "share", 0.2, says, cure, judged)
 
 
-def _beginnings(data: dict[str, Path], settings: dict[str, Any]) -> list[np.ndarray]:
+def _beginnings(data: dict[str, Path], tokenizer: Tokenizer, settings: dict[str, Any]) -> list[np.ndarray]:
     """The beginnings of held-out files, as many and as long as what the model writes."""
     flat = files.open_array(data["val_tokens"])
     table_ = files.read_table(data["val_documents"], ["start", "tokens"])
     places = zip(table_["start"].to_pylist(), table_["tokens"].to_pylist(), strict=True)
     chosen = [place for place in places if place[1]][: settings["texts"]]
-    return [np.asarray(flat[start : start + min(tokens, settings["max_tokens"])]) for start, tokens in chosen]
+    return [head(tokenizer, flat[start : start + tokens], settings["max_bytes"]) for start, tokens in chosen]
 
 
-def _repeated(texts: Sequence[str]) -> float:
+def _repeated(texts: Sequence[Words]) -> float:
     again, grams = (sum(counts) for counts in zip(*map(repeated, texts), strict=True))
     return again / max(grams, 1)

@@ -8,16 +8,18 @@ arranges it (see `tokens.fim`), and has to end by itself: a middle that runs on 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
 from charmer.common import files
 from charmer.common.progress import Progress
-from charmer.evaluation.support import middles, subject
-from charmer.evaluation.support.statistics import wilson
+from charmer.evaluation.support import middles, subject, writing
+from charmer.evaluation.support.cases import case_id, share
 from charmer.evaluation.support.table import Row, gap, table
-from charmer.inference.generate import generate
+from charmer.evaluation.support.writing import Written
+from charmer.inference.healing import Prompt
+from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
 NEEDS = ("test_shards",)
@@ -28,20 +30,13 @@ LONGEST = 12  # characters of text that are encoded for each token that is wante
 EXAMPLES = 12
 
 
-class Guess(NamedTuple):
-    """A middle that the model wrote, and whether it ended by itself before `max_tokens`."""
-
-    text: str
-    ended: bool
-
-
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
     """Slices: "exact match, line", "exact match, span" and "exact match, body"; blanks at line ends do not count.
 
     Args:
         model: the model's folder; where its `settings.json` says that it was trained without, the table is a gap.
         data: `test_shards`, the folder of the test split's Parquet shards.
-        settings: cases of each kind; max_tokens of a middle.
+        settings: cases of each kind; max_bytes of a middle.
         threads: of the CPU.
 
     The detail of each slice holds its first cases: the line's beginning, the middle, the guess ("…" behind one that did
@@ -53,16 +48,15 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     if untrained(model):
         return gap("The model never saw code arranged for it: train.fim_share was 0.")
     network, tokenizer = subject.load(model, threads)
-    room = max(network.config.context_length - settings["max_tokens"], network.config.context_length // 2) - MARKS
     found = middles.held_out(data["test_shards"], settings["cases"])
     rows = []
     with Progress("fill in the middle", sum(map(len, found.values())), "case") as progress:
         for kind, cases in found.items():
-            guesses: list[Guess] = []
+            guesses: list[Written] = []
             for first in range(0, len(cases), ROWS):
-                prompts = [prompt(tokenizer, case, room) for case in cases[first : first + ROWS]]
-                written = generate(network, tokenizer, prompts, max_tokens=settings["max_tokens"])
-                guesses += [Guess(tokenizer.decode(tokens), len(tokens) < settings["max_tokens"]) for tokens in written]
+                part = cases[first : first + ROWS]
+                prompts = [Prompt(_asked(network, tokenizer, case, settings["max_bytes"]), b"") for case in part]
+                guesses += writing.continuations(network, tokenizer, prompts, settings["max_bytes"])
                 progress.advance(len(prompts))
             rows += _row(kind, cases, guesses)
     return table("fill_in_the_middle", rows)
@@ -74,6 +68,12 @@ def untrained(model: Path) -> bool:
     if not settings.exists():
         return False  # nothing is known of it; its answers will tell
     return not files.read_json(settings).get("train", {}).get("fim_share", 0)
+
+
+def _asked(network: Transformer, tokenizer: Tokenizer, case: middles.Case, max_bytes: int) -> list[int]:
+    """The prompt that leaves room for the middle."""
+    nearest = tokenizer.encode(case.prefix[-LONGEST * network.config.context_length :]).tolist()
+    return prompt(tokenizer, case, writing.room(network, tokenizer, nearest, max_bytes) - MARKS)
 
 
 def prompt(tokenizer: Tokenizer, case: middles.Case, room: int) -> list[int]:
@@ -89,23 +89,14 @@ def same(guess: str, middle: str) -> bool:
     return first == second
 
 
-def _row(kind: str, cases: list[middles.Case], guesses: list[Guess]) -> list[Row]:
+def _row(kind: str, cases: list[middles.Case], guesses: list[Written]) -> list[Row]:
     if not cases:
         return []
     verdicts = [guess.ended and same(guess.text, case.middle) for case, guess in zip(cases, guesses, strict=True)]
-    right = sum(verdicts)
+    ids = [case_id(case.path, case.prefix, case.middle) for case in cases]
     examples = [
         {"before": case.prefix.rpartition("\n")[2], "rest": case.middle, "path": case.path, "right": verdict}
         | {"guess": guess.text if guess.ended else guess.text + "…"}
         for case, guess, verdict in list(zip(cases, guesses, verdicts, strict=True))[:EXAMPLES]
     ]
-    return [
-        Row(
-            f"exact match, {kind}",
-            right / len(cases),
-            wilson(right, len(cases)),
-            len(cases),
-            "share",
-            {"examples": examples},
-        )
-    ]
+    return [share(f"exact match, {kind}", verdicts, ids, "cases", examples=examples)]

@@ -17,10 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from charmer.common.progress import Progress
-from charmer.evaluation.support import lines, subject
-from charmer.evaluation.support.statistics import bootstrap_ratio, wilson
+from charmer.evaluation.support import lines, subject, writing
+from charmer.evaluation.support.cases import case_id, ratio, share
 from charmer.evaluation.support.table import Row, table
-from charmer.inference.generate import generate
 from charmer.inference.healing import Prompt, healed
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
@@ -38,7 +37,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     Args:
         model: the model's folder.
         data: `test_shards`, the folder of the test split's Parquet shards.
-        settings: lines, max_tokens.
+        settings: lines, max_bytes.
         threads: of the CPU.
 
     The detail of "exact match" holds the first cases: what stood before the cut in its line, the rest, the guess.
@@ -60,37 +59,36 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
             ]
             guesses = []
             for first in range(0, len(prompts), ROWS):
-                guesses += _written(network, tokenizer, prompts[first : first + ROWS], settings["max_tokens"], stops)
+                guesses += _written(network, tokenizer, prompts[first : first + ROWS], settings["max_bytes"], stops)
                 progress.advance(len(prompts[first : first + ROWS]))
             found += _rows(part, guesses, where)
     return table("line_completion", found)
 
 
 def _written(
-    network: Transformer, tokenizer: Tokenizer, prompts: list[Prompt], max_tokens: int, stops: list[int]
+    network: Transformer, tokenizer: Tokenizer, prompts: list[Prompt], max_bytes: int, stops: list[int]
 ) -> list[str]:
     """What the model writes behind each prompt, up to the end of the line."""
-    room = max(network.config.context_length - max_tokens, network.config.context_length // 2)
-    texts = [[tokenizer.eof, *prompt.tokens][-room:] for prompt in prompts]
-    begins = [prompt.begin for prompt in prompts]
-    outputs = generate(network, tokenizer, texts, max_tokens=max_tokens, stop=stops, begins=begins)
-    found = []
-    for tokens, begin in zip(outputs, begins, strict=True):
-        text = tokenizer.decode_bytes(tokens)[len(begin) :].decode("utf-8", errors="replace")
-        found.append(text.split("\n")[0])
-    return found
+    cut = [
+        Prompt(
+            [tokenizer.eof, *prompt.tokens][-writing.room(network, tokenizer, prompt.tokens, max_bytes) :], prompt.begin
+        )
+        for prompt in prompts
+    ]
+    found = writing.continuations(network, tokenizer, cut, max_bytes, stop=stops)
+    return [text.split("\n")[0] for text, _ in found]
 
 
 def _rows(cases: list[lines.Case], guesses: list[str], where: str) -> list[Row]:
-    pairs = list(zip(cases, guesses, strict=True))
-    exact = sum(guess.strip() == case.rest.strip() for case, guess in pairs)
-    near = np.array([lines.similarity(guess.strip(), case.rest.strip()) for case, guess in pairs])
+    pairs = [(guess.strip(), case.rest.strip()) for case, guess in zip(cases, guesses, strict=True)]
+    exact = [guess == rest for guess, rest in pairs]
+    near = np.array([lines.similarity(guess, rest) for guess, rest in pairs])
+    ids = [case_id(case.package, case.path, case.before, case.rest) for case in cases]
     examples = [
         {"before": case.before.rpartition("\n")[2], "rest": case.rest, "guess": guess, "path": case.path}
-        for case, guess in pairs[:EXAMPLES]
+        for case, guess in list(zip(cases, guesses, strict=True))[:EXAMPLES]
     ]
-    count = len(pairs)
     return [
-        Row(f"exact match{where}", exact / count, wilson(exact, count), count, "share", {"examples": examples}),
-        Row(f"edit similarity{where}", near.mean(), bootstrap_ratio(near, np.ones(count)), count, "share"),
+        share(f"exact match{where}", exact, ids, "lines", examples=examples),
+        ratio(f"edit similarity{where}", near, np.ones(len(near)), ids, "lines"),
     ]

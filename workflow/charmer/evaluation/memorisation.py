@@ -21,8 +21,8 @@ import pyarrow as pa
 from charmer.common import files
 from charmer.common.failure import Failure
 from charmer.evaluation.support import runs, subject
-from charmer.evaluation.support.free_text import from_nothing
-from charmer.evaluation.support.statistics import wilson
+from charmer.evaluation.support.cases import case_id, share
+from charmer.evaluation.support.free_text import from_nothing, head
 from charmer.evaluation.support.table import Row, table
 from charmer.inference.generate import generate
 from charmer.model.network import Transformer
@@ -39,7 +39,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     Args:
         model: the model's folder.
         data: tokens and documents of train and test, windows of train.
-        settings: passages (of each kind of file), texts and max_tokens (written freely), temperature, seed.
+        settings: passages (of each kind of file), texts and max_bytes (written freely), temperature, seed.
         threads: of the CPU.
 
     The detail of "extracted, training files" holds `read`, the share of the windows that training read, where the
@@ -56,12 +56,12 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     found = []
     for split, flat, name in (("train", train, "training files"), ("test", test, "unseen files")):
         passages = _passages(data[f"{split}_documents"], flat, settings["passages"])
-        read = _read(model, len(starts) * context) if split == "train" else None
+        read = _read(model, len(starts) * context) if split == "train" else {}
         found.append(_extracted(network, tokenizer, passages, f"extracted, {name}", read))
-    count, length = settings["texts"], settings["max_tokens"]
+    count, length = settings["texts"], settings["max_bytes"]
     documents = files.read_table(data["test_documents"], ["start", "tokens"])
     unseen = [
-        np.asarray(test[start : start + min(tokens, length)])
+        head(tokenizer, test[start : start + tokens], length)
         for start, tokens in zip(*(documents[name].to_pylist()[:count] for name in ("start", "tokens")), strict=True)
     ]
     written = from_nothing(network, tokenizer, settings)
@@ -84,20 +84,20 @@ def _passages(documents: Path, flat: np.ndarray, count: int) -> np.ndarray:
     return np.stack([np.asarray(flat[start : start + 2 * GIVEN], dtype=np.int64) for start in starts])
 
 
-def _read(model: Path, tokens: int) -> dict[str, float] | None:
-    """The share of its windows, which hold so many `tokens`, that training read; None where the folder doesn't say."""
+def _read(model: Path, tokens: int) -> dict[str, float]:
+    """The share of its windows, which hold so many `tokens`, that training read; empty where the folder doesn't say."""
     path = model / "training.json"
     trained = files.read_json(path).get("tokens") if path.exists() else None
-    return None if trained is None else {"read": min(1.0, trained / tokens)}
+    return {} if trained is None else {"read": min(1.0, trained / tokens)}
 
 
 def _extracted(
-    network: Transformer, tokenizer: Tokenizer, passages: np.ndarray, name: str, detail: dict[str, float] | None
+    network: Transformer, tokenizer: Tokenizer, passages: np.ndarray, name: str, detail: dict[str, float]
 ) -> Row:
     """The share of passages whose second half the model's most likely tokens repeat exactly."""
     outputs = generate(network, tokenizer, passages[:, :GIVEN].tolist(), max_tokens=GIVEN)
-    hits = sum(output == passage[GIVEN:].tolist() for output, passage in zip(outputs, passages, strict=True))
-    return Row(name, hits / len(passages), wilson(hits, len(passages)), len(passages), "share", detail)
+    hits = [output == passage[GIVEN:].tolist() for output, passage in zip(outputs, passages, strict=True)]
+    return share(name, hits, [case_id(tokenizer.decode(passage)) for passage in passages], "passages", **detail)
 
 
 def _place(documents: Path, place: int) -> dict[str, str]:

@@ -11,63 +11,45 @@ from typing import Any
 
 import pyarrow as pa
 
-from charmer.evaluation.support import functions, subject
-from charmer.evaluation.support.statistics import wilson
-from charmer.evaluation.support.table import Row, table
-from charmer.inference.generate import generate
+from charmer.evaluation.support import functions, subject, writing
+from charmer.evaluation.support.cases import case_id, share
+from charmer.evaluation.support.table import table
 
 NEEDS = ("test_shards",)
 
 
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
-    """Slices: "compiles", "names exist" (which implies the first), "ends in time" (before the limit of tokens).
+    """Slices: "compiles", "names exist" (which implies the first), "ends in time" (before the limit).
 
     Args:
         model: the model's folder.
         data: `test_shards`, the folder of the test split's Parquet shards.
-        settings: functions, max_tokens, temperature, seed.
+        settings: functions, max_bytes, temperature, seed.
         threads: of the CPU.
 
     The detail of "compiles" holds every function: name, package, prompt, text, compiles, unknown names.
     """
     network, tokenizer = subject.load(model, threads)
-    room = network.config.context_length - settings["max_tokens"]
-
-    def fits(prompt: str) -> bool:
-        return len(prompt) < 4000 and len(tokenizer.encode(prompt)) <= max(room, network.config.context_length // 2)
-
-    chosen = functions.held_out(data["test_shards"], settings["functions"], fits)
-    prompts = [[tokenizer.eof, *tokenizer.encode(signature.prompt).tolist()] for signature in chosen]
-    outputs = generate(
-        network,
-        tokenizer,
-        prompts,
-        max_tokens=settings["max_tokens"],
-        temperature=settings["temperature"],
-        seed=settings["seed"],
-    )
+    chosen = functions.held_out(data["test_shards"], settings["functions"])
+    prompts = [signature.prompt for signature in chosen]
     judged: list[dict[str, Any]] = []
-    ended = 0
-    for signature, output in zip(chosen, outputs, strict=True):
-        continuation = tokenizer.decode([id_ for id_ in output if id_ != tokenizer.eof])
-        finished = len(output) < settings["max_tokens"] or any(functions.cuts(signature.prompt, continuation))
-        text = functions.function_of(signature.prompt, continuation, finished)
-        compiles = functions.compiles(text) and functions.has_body(text)
-        ended += finished
+    ended: list[bool] = []
+    for signature, written in zip(
+        chosen, writing.definitions(network, tokenizer, prompts, settings, "function"), strict=True
+    ):
+        compiles = functions.compiles(written.text) and functions.has_body(written.text)
+        ended.append(written.ended)
         judged.append(
-            {"name": signature.name, "package": signature.package, "prompt": signature.prompt, "text": text}
-            | {"compiles": compiles, "unknown": functions.unknown_names(text, signature.known) if compiles else None}
+            {"name": signature.name, "package": signature.package, "prompt": signature.prompt, "text": written.text}
+            | {
+                "compiles": compiles,
+                "unknown": functions.unknown_names(written.text, signature.known) if compiles else None,
+            }
         )
-    cases = len(judged)
-    counts = {
-        "compiles": sum(function["compiles"] for function in judged),
-        "names exist": sum(function["unknown"] == [] for function in judged),
-        "ends in time": ended,
-    }
-    return table(
-        "parses",
-        [
-            Row(name, count / cases, wilson(count, cases), cases, "share", {"functions": judged} if not row else None)
-            for row, (name, count) in enumerate(counts.items())
-        ],
-    )
+    ids = [case_id(signature.package, signature.path, signature.prompt) for signature in chosen]
+    found = [
+        share("compiles", [function["compiles"] for function in judged], ids, "functions", functions=judged),
+        share("names exist", [function["unknown"] == [] for function in judged], ids, "functions"),
+        share("ends in time", ended, ids, "functions"),
+    ]
+    return table("parses", found)

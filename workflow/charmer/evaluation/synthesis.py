@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,11 @@ import pyarrow as pa
 
 from charmer.common.failure import Failure
 from charmer.common.progress import Progress
-from charmer.evaluation.support import functions, subject
+from charmer.evaluation.support import subject, writing
+from charmer.evaluation.support.cases import case_id, ratio
 from charmer.evaluation.support.problems import Problem, load
-from charmer.evaluation.support.statistics import Interval, bootstrap_ratio, wilson
+from charmer.evaluation.support.statistics import wilson
 from charmer.evaluation.support.table import Row, gap, table
-from charmer.inference.generate import generate
 from charmer.model.network import Transformer
 from charmer.sandbox.judge import Task, Verdict, judge
 from charmer.sandbox.run import Sandbox, Unavailable
@@ -34,7 +34,6 @@ from charmer.tokens.tokenizer import Tokenizer
 
 NEEDS = ()
 
-TOGETHER = 16  # problems whose samples are written in one batch
 SHOWN = 12  # programs that the report shows
 KS = (1, 10)
 
@@ -47,7 +46,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     Args:
         model: the model's folder.
         data: nothing of it is used.
-        settings: problems (a path), samples, max_tokens, temperature, seed, timeout; allow_unsandboxed, where given.
+        settings: problems (a path), samples, max_bytes, temperature, seed, timeout; allow_unsandboxed, where given.
         threads: of the CPU, for the model and for the judge.
 
     Raises:
@@ -70,13 +69,13 @@ def evaluate_problems(
     Args:
         model: the model's folder.
         problems: as `problems.load` gives them.
-        settings: samples, max_tokens, temperature, seed; timeout, the processor time of one sample in seconds.
+        settings: samples, max_bytes, temperature, seed; timeout, the processor time of one sample in seconds.
         threads: of the CPU.
         sandbox: where the samples run.
 
     The detail of "pass@1" holds `problems` (task_id, tier, right, samples), `programs`, some samples for the eye
     (task_id, tier, prompt, text, passed, reason), `left_out` (the reason by task_id) and `longer`, the share of the
-    problems whose own solution has more than max_tokens tokens.
+    problems whose own solution has more than max_bytes.
 
     Raises:
         Failure: no problem's own solution passes its tests here, or a sandbox does not start.
@@ -88,7 +87,7 @@ def evaluate_problems(
     left_out = refused(problems, [own for own, *_ in verdicts])
     kept = [place for place, problem in enumerate(problems) if problem.task_id not in left_out]
     sound = [problems[place] for place in kept]
-    longer = sum(length(problem, tokenizer) > settings["max_tokens"] for problem in sound) / len(sound)
+    longer = sum(length(problem) > settings["max_bytes"] for problem in sound) / len(sound)
     more = {"left_out": left_out, "longer": longer}
     return figures(sound, [samples[place] for place in kept], [verdicts[place][1:] for place in kept], more)
 
@@ -98,9 +97,9 @@ def solution(problem: Problem) -> str:
     return problem.prompt + problem.canonical_solution
 
 
-def length(problem: Problem, tokenizer: Tokenizer) -> int:
-    """How many tokens the model would have to write for the problem's own solution."""
-    return len(tokenizer.encode(solution(problem)[len(problem.prompt.rstrip()) :].rstrip()))
+def length(problem: Problem) -> int:
+    """How many bytes the model would have to write for the problem's own solution."""
+    return len(solution(problem)[len(problem.prompt.rstrip()) :].rstrip().encode())
 
 
 def refused(problems: Sequence[Problem], verdicts: Sequence[Verdict]) -> dict[str, str]:
@@ -132,45 +131,9 @@ def write(
     network: Transformer, tokenizer: Tokenizer, problems: Sequence[Problem], settings: dict[str, Any]
 ) -> list[list[str]]:
     """`settings["samples"]` programs for each problem: the prompt, and the model's function up to its end."""
-    written = []
-    with Progress("writing", len(problems), "problem") as progress:
-        for first in range(0, len(problems), TOGETHER):
-            part = problems[first : first + TOGETHER]
-            written += _write_together(network, tokenizer, part, settings, settings["seed"] + first)
-            progress.advance(len(part))
-    return written
-
-
-def _write_together(
-    network: Transformer, tokenizer: Tokenizer, problems: Sequence[Problem], settings: dict[str, Any], seed: int
-) -> list[list[str]]:
     count = settings["samples"]
-    # Blanks at a prompt's end are left to the model, whose tokens may hold a newline with the blanks behind it.
-    prompts = [problem.prompt.rstrip() for problem in problems for _ in range(count)]
-
-    def text_of(tokens: list[int]) -> str:
-        return tokenizer.decode([id_ for id_ in tokens if id_ != tokenizer.eof])
-
-    def ended(row: int, tokens: list[int]) -> bool:
-        last = b"".join(tokenizer.token_bytes(id_) for id_ in tokens[-2:])
-        if not re.search(rb"\n\S", last):
-            return False
-        text = text_of(tokens)
-        return any(functions.compiles((prompts[row] + text)[:cut]) for cut in functions.cuts(prompts[row], text))
-
-    outputs = generate(
-        network,
-        tokenizer,
-        [[tokenizer.eof, *tokenizer.encode(prompt).tolist()] for prompt in prompts],
-        max_tokens=settings["max_tokens"],
-        temperature=settings["temperature"],
-        seed=seed,
-        until=ended,
-    )
-    texts = [
-        functions.function_of(prompt, text_of(output), len(output) < settings["max_tokens"])
-        for prompt, output in zip(prompts, outputs, strict=True)
-    ]
+    prompts = [problem.prompt for problem in problems for _ in range(count)]
+    texts = [text for text, _ in writing.definitions(network, tokenizer, prompts, settings, "program")]
     return [texts[first : first + count] for first in range(0, len(texts), count)]
 
 
@@ -210,17 +173,20 @@ def figures(
         members = [place for place, problem in enumerate(problems) if tier is None or problem.tier == tier]
         for k in (k for k in KS if k <= count):
             chances = np.array([pass_at(k, count, right[place]) for place in members])
-            detail = _detail(problems, samples, verdicts, right) | (more or {}) if not rows else None
+            detail = _detail(problems, samples, verdicts, right) | (more or {}) if not rows else {}
             name = f"pass@{k}" if tier is None else f"tier={tier} pass@{k}"
-            rows.append(Row(name, float(chances.mean()), _interval(chances), len(members), "share", detail))
+            rows.append(_row(name, chances, [problems[place] for place in members], detail))
     return table("synthesis", rows)
 
 
-def _interval(chances: np.ndarray) -> Interval | None:
-    """By the bootstrap; where all problems ended alike it would claim certainty, and Wilson's stands in."""
+def _row(name: str, chances: np.ndarray, problems: Sequence[Problem], detail: dict[str, Any]) -> Row:
+    """Interval by the bootstrap; where all problems ended alike it would claim certainty, and Wilson's stands in."""
+    ids = [case_id(problem.prompt, problem.test) for problem in problems]
+    row = ratio(name, chances, np.ones(len(chances)), ids, "problems", **detail)
     if chances.min() == chances.max():
-        return wilson(round(float(chances.sum())), len(chances)) if chances[0] in (0.0, 1.0) else None
-    return bootstrap_ratio(chances, np.ones(len(chances)))
+        alike = wilson(round(float(chances.sum())), len(chances)) if chances[0] in (0.0, 1.0) else None
+        return replace(row, interval=alike, detail={**(row.detail or {}), "interval": "Wilson"})
+    return row
 
 
 def _detail(

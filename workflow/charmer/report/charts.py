@@ -194,7 +194,8 @@ def bars(name: str, title: str, caption: str, parts: list[tuple[str, dict[str, i
 def reliability(title: str, caption: str, rows: Rows) -> Plot:
     """Observed accuracy over confidence, beside the diagonal on which the two agree."""
     data: Rows = [
-        {"x": row["detail"]["confidence"], "share": row["detail"]["share"], "cases": row["cases"]}
+        {"x": row["detail"]["confidence"], "share": row["detail"]["share"]}
+        | {"guesses": row["detail"].get("guesses", row["cases"])}
         | {"y": row["value"], "low": row["low"], "high": row["high"]}
         for row in rows
     ]
@@ -202,7 +203,7 @@ def reliability(title: str, caption: str, rows: Rows) -> Plot:
     x = alt.X("x:Q", title="probability of the best guess", scale=scale, axis=alt.Axis(format=".0%"))
     y = alt.Y("y:Q", title="right", scale=scale, axis=alt.Axis(format=".0%"))
     tips = [alt.Tooltip("x:Q", title="probability", format=".1%"), alt.Tooltip("y:Q", title="right", format=".1%")]
-    tips += [alt.Tooltip("cases:Q", title="guesses", format=",")]
+    tips += [alt.Tooltip("guesses:Q", title="guesses", format=",")]
     ends = alt.Chart(alt.InlineData(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}]))
     base = alt.Chart(alt.InlineData(values=data)).encode(x=x)
     size = alt.Size("share:Q", scale=alt.Scale(range=[25, 400], domainMin=0), legend=None)

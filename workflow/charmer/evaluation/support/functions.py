@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import codeop
 import hashlib
 import re
 import symtable
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from charmer.evaluation.support import heldout
 from charmer.tokens.shards import batches as read_shards
 
 BROKEN = (SyntaxError, ValueError, RecursionError, MemoryError)  # all that the compiler answers bad text with
+LONGEST = 600  # characters of a signature with its docstring; nine in ten are shorter
+INCOMPLETE = ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT  # type: ignore[attr-defined]
 MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__package__", "__spec__", "__path__"})
 
 
@@ -42,8 +45,8 @@ class Signature:
     known: frozenset[str]
 
 
-def held_out(shards: Path, count: int, fits: Callable[[str], bool]) -> list[Signature]:
-    """The first `count` signatures, whose prompts `fits` accepts, of a fixed random order.
+def held_out(shards: Path, count: int, longest: int = LONGEST) -> list[Signature]:
+    """The first `count` signatures, of at most `longest` characters, of a fixed random order, for whatever model.
 
     Each document gives one before any gives its second, so that no single file decides a figure.
 
@@ -56,7 +59,7 @@ def held_out(shards: Path, count: int, fits: Callable[[str], bool]) -> list[Sign
     later: list[list[Signature]] = []
     chosen: list[Signature] = []
     for row in rows:
-        of_document = [s for s in signatures(row["text"], row["package"], row["path"]) if fits(s.prompt)]
+        of_document = [s for s in signatures(row["text"], row["package"], row["path"]) if len(s.prompt) <= longest]
         chosen += of_document[:1]
         later.append(of_document[1:])
         if len(chosen) == count:
@@ -131,6 +134,16 @@ def compiles(text: str) -> bool:
             compile(text, "<generated>", "exec", dont_inherit=True)
     except BROKEN:
         return False
+    return True
+
+
+def could_go_on(text: str) -> bool:
+    """Whether `text`, complete lines, is valid, or could become so by what follows it."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            compile(text, "<generated>", "exec", INCOMPLETE, dont_inherit=True)
+    except BROKEN as error:
+        return "incomplete input" in str(error)
     return True
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from charmer.common import files
 from charmer.common.failure import Failure
+from charmer.evaluation.support.cases import case_id
 from charmer.tokens.tokenizer import Tokenizer
 
 
@@ -54,6 +55,11 @@ def documents(tokens: Path, table: Path, tokenizer: Tokenizer, max_bytes: float)
         ids = ids[:-1] if len(ids) and ids[-1] == tokenizer.eof else ids
         found.append(Document(row["package"], row["path"], ids))
     return found
+
+
+def id_of(document: Document, tokenizer: Tokenizer) -> str:
+    """The document's id as a case (see `cases`)."""
+    return case_id(document.package, document.path, tokenizer.decode(document.tokens))
 
 
 def chosen(table: Path, max_bytes: float) -> list[dict[str, Any]]:
