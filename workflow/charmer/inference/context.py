@@ -1,0 +1,83 @@
+"""What a model reads to write on at a cursor: as much of the text around it as the window holds, and the marks.
+
+Notable here:
+- A person types at the cursor, so all before it is to stay the same tokens: text is cut at its beginning in steps, not
+  token by token, and what stands behind the cursor is read first (suffix, prefix, middle, in which the middle follows
+  the prefix without a mark between them; Bavarian et al. 2022, arXiv:2207.14255, call it SPM).
+- The cursor's partial token is healed (see `healing`).
+- Whatever does not fit is dropped farthest from the cursor first: other files, then the file's beginning and end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from charmer.common import files
+from charmer.inference.healing import Prompt, healed
+from charmer.tokens.tokenizer import Tokenizer
+
+MARKS = 3  # tokens that say which part comes next
+SUFFIX = 1 / 3  # share of what the model can read that goes to the text behind the cursor
+LONGEST = 12  # characters of text that are encoded for each token that is wanted: more than tokens have
+STEPS = 4  # the beginning of a long text moves by this part of the room for it
+
+
+def learned(model: Path) -> bool:
+    """Whether a model's folder leaves open that it was trained to write a middle: its settings, where they are there,
+    say which share of the documents was rearranged for that."""
+    settings = model / "settings.json"
+    return not settings.exists() or bool(files.read_json(settings).get("train", {}).get("fim_share", 0))
+
+
+def prefix_suffix_middle(tokenizer: Tokenizer, before: str, after: str, room: int) -> list[int]:
+    """At most `room` tokens of the text around a middle, the nearest, and the marks: the order PSM, nothing healed."""
+    behind = tokenizer.encode(after[: LONGEST * room]).tolist()[: int(room * SUFFIX)]
+    ahead = tokenizer.encode(before[-LONGEST * room :]).tolist()[-(room - len(behind)) :]
+    return [tokenizer.fim_prefix, *ahead, tokenizer.fim_suffix, *behind, tokenizer.fim_middle]
+
+
+def around(
+    tokenizer: Tokenizer, before: str, after: str, room: int, extra: Sequence[str] = (), heal: bool = True
+) -> Prompt:
+    """The prompt for what stands between `before` and `after`: at most `room` tokens.
+
+    Args:
+        after: blank: the text goes on behind `before`, and the marks are left out.
+        extra: texts of other files, the most useful last; read before `before`, in what room is left.
+        heal: whether to drop the partial token at the end of `before`.
+    """
+    behind: list[int] = []
+    marks = 0
+    if after.strip():
+        marks = MARKS
+        behind = tokenizer.encode(after[: LONGEST * room]).tolist()[: int((room - marks) * SUFFIX)]
+    ahead, begin, whole = _ahead(tokenizer, before, max(room - marks - len(behind), 1), heal)
+    others = _others(tokenizer, extra, room - marks - len(behind) - len(ahead) - 1, room // STEPS) if whole else []
+    if marks:
+        opening = [tokenizer.fim_prefix, tokenizer.fim_suffix, *behind, tokenizer.fim_middle]
+        return Prompt([*opening, *others, *ahead], begin)
+    return Prompt([tokenizer.eof, *others, *ahead] if whole else ahead, begin)
+
+
+def _ahead(tokenizer: Tokenizer, text: str, room: int, heal: bool) -> tuple[list[int], bytes, bool]:
+    """The tokens before the cursor, the bytes to begin with, and whether that is the whole text and a token to spare.
+
+    Where a longer text is cut depends on its length in coarse steps only.
+    """
+    step = max(room // STEPS, 1)
+    start = max(len(text) - LONGEST * room, 0) // (LONGEST * step) * (LONGEST * step)
+    prompt = healed(tokenizer, text[start:]) if heal else Prompt(tokenizer.encode(text[start:]).tolist(), b"")
+    over = len(prompt.tokens) - room
+    dropped = -(-over // step) * step if over > 0 else 0
+    whole = start == 0 and over < 0
+    return prompt.tokens[dropped:], prompt.begin, whole
+
+
+def _others(tokenizer: Tokenizer, extra: Sequence[str], room: int, step: int) -> list[int]:
+    """The ends of other texts, in steps too, since the room for them shrinks while the person types."""
+    room = room // max(step, 1) * max(step, 1)
+    if room <= 0 or not extra:
+        return []
+    text = "".join(part if part.endswith("\n") else part + "\n" for part in extra)
+    return tokenizer.encode(text[-LONGEST * room :]).tolist()[-room:]
