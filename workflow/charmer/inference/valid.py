@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator
 from charmer.inference.lexical import FIELD, FORMAT, NESTED_QUOTES, Frame, Lexed, scan
 from charmer.inference.style import unix
 
-_FLAGS = ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT
+_FLAGS = ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT  # type: ignore[attr-defined]
 _REFUSALS = (
     SyntaxError,
     ValueError,
