@@ -97,7 +97,7 @@ class Decoder:
         model: its weights are copied as they are now; its device is used.
         tokenizer: the model's own.
         slots: requests that can run at once.
-        dtype: of the computation; None: bfloat16 on processors and accelerators that have it, else float32.
+        dtype: of the computation; None: bfloat16, and on a processor with weights in 8 bits.
         window: tokens that a row may hold; None: the model's context length.
     """
 
@@ -111,9 +111,9 @@ class Decoder:
     ) -> None:
         self.model, self.tokenizer, self.slots = model, tokenizer, slots
         self.window = window or model.config.context_length
-        self.dtype = dtype or torch.bfloat16
+        self.dtype, on_processor = dtype or torch.bfloat16, model.device.type == "cpu"
         with torch.inference_mode():
-            self._forward = Forward(model, slots, self.window, self.dtype)
+            self._forward = Forward(model, slots, self.window, self.dtype, eight_bits=dtype is None and on_processor)
             shape = (slots, model.config.vocab_size)
             self._logits = torch.zeros(shape, device=model.device)  # behind the last token that was read
             self._forbidden = torch.zeros(shape, device=model.device)  # -inf for special tokens that do not stop
