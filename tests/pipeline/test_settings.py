@@ -87,6 +87,7 @@ def test_all_complaints_come_at_once():
         ({"curate": {"val_share": 0.5}}, "curate.val_share: 0.5", "at most 0.4"),
         ({"train": {"budget": "0 minutes"}}, "train.budget: '0 minutes' is nothing", "above 0"),
         ({"train": {"warmup": 0.7, "decay": 0.6}}, "train.warmup: 0.7", "at most 1"),
+        ({"break": {"min_lines": 9, "max_lines": 8}}, "break.min_lines: 9", "at most that"),
         ({"train": {"learning_rate": ".nan"}}, "train.learning_rate: '.nan'", "number"),
         ({"pack": {"dataset_mb": "inf"}}, "pack.dataset_mb: inf", "no number that can be used"),
         ({"code": ["~nobody-of-that-name/x"]}, "~nobody-of-that-name/x", "home"),

@@ -24,6 +24,7 @@ SETTINGS = {
         "micro_batch_tokens": 64,
         "fim_share": 0.0,
         "fim_spm_share": 0.5,
+        "repair_share": 0.0,
         "optimizer": "muon",
         "learning_rate": 0.02,
         "embedding_rate": 1.0,

@@ -10,17 +10,22 @@ import shutil
 from pathlib import Path
 
 import pytest
+from charmer.pipeline.needs import needs
 from charmer.pipeline.settings import merged, read, resolve
 from project import ROOT, Project, module_text
 
 SMOKE = resolve(merged(read(ROOT / "config/config.yaml"), read(ROOT / "config/presets/smoke.yaml")))
 METRICS = len(SMOKE["evaluate"]["metrics"])
+READERS = [metric for metric in SMOKE["evaluate"]["metrics"] if any(name.endswith("_broken") for name in needs(metric))]
+TABLES = {name for metric in READERS for name in needs(metric) if name.endswith("_broken")}
 REPORT = {"report": 1}
 EVALUATE = {"evaluate": METRICS, **REPORT}
 TRAIN = {"train": 1, **EVALUATE}
 PACK = {"pack": 2, **TRAIN}
 VOCAB = {"vocab": 1, "encode": 3, **PACK}
-CURATE = {"curate": 1, **VOCAB}
+TABLED = {"break": len(TABLES)} if TABLES else {}  # only the tables that something reads are made
+BREAK = {**TABLED, "evaluate": len(READERS), **REPORT} if TABLES else {}
+CURATE = {"curate": 1, **TABLED, **VOCAB}
 
 
 @contextlib.contextmanager
@@ -64,6 +69,8 @@ def test_nothing_changed_schedules_nothing_and_is_answered_within_five_seconds(f
         ({"train": "{learning_rate: 0.004}"}, TRAIN),
         ({"train": "{seed: 2}"}, TRAIN),
         ({"train": "{clip: 0.5}"}, TRAIN),
+        ({"train": "{repair_share: 0.1}"}, {"break": 1, **TRAIN}),
+        ({"break": "{seed: 2}"}, BREAK),
         ({"model": "{layers: 3}"}, TRAIN),
         ({"evaluate": "{bits_per_byte: {max_mb: 0.04}}"}, {"evaluate": 1, **REPORT}),
         ({"code": "[two/package1]"}, {"scrape": 1, **CURATE}),

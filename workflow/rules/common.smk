@@ -109,6 +109,7 @@ if workflow.is_main_process:
 wildcard_constraints:
     source=CATALOGUE.names("sources"),
     corpus=CATALOGUE.names("corpus"),
+    broken=CATALOGUE.names("broken"),
     vocab=CATALOGUE.names("vocab"),
     windows=CATALOGUE.names("windows"),
     model=CATALOGUE.names("models"),

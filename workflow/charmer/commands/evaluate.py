@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
 
 def ignored(metric: str, twice: set[str], options: argparse.Namespace) -> str | None:
     """Why one of the arguments would have no effect beside the others; None where each has one."""
-    from charmer.pipeline.paths import needs
+    from charmer.pipeline.needs import needs
 
     if options.samples and not options.problems:
         return f"--samples: goes with --problems alone, not with --metric {metric}"
@@ -115,7 +115,7 @@ def measure(metric: str, settings: dict[str, Any], options: argparse.Namespace, 
     """The metric's table, on the files of `options.on` where it asks for any; `folder` holds what is made for it."""
     import importlib
 
-    from charmer.pipeline.paths import needs
+    from charmer.pipeline.needs import needs
 
     wanted = needs(metric)
     module = importlib.import_module(f"charmer.evaluation.{metric}")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from charmer.pipeline.naming import RESULTS, digest, ordered
+from charmer.pipeline.needs import reads_broken
 from charmer.pipeline.settings import Settings
 
 RUN_CODE = {"synthesis"}  # metrics that run what the model wrote
@@ -46,6 +47,7 @@ class Plan:
 
     sources: tuple[Variant, ...]
     corpus: Variant
+    broken: Variant
     vocab: Variant
     windows: Variant
     model: Variant
@@ -62,6 +64,8 @@ class Plan:
         )
         lineage: Settings = {"sources": every_source, "scrape": settings["scrape"], "curate": settings["curate"]}
         corpus = _variant("corpus", "-".join(source["name"] for source in every_source)[:40], lineage)
+        breakage = {"break": settings["break"]}
+        broken = _variant("broken", f"{settings['break']['held_out_pairs']}-pairs", {**lineage, **breakage})
 
         start = settings["train"]["init_from"]
         lineage |= {"start": start} if start else {}
@@ -75,21 +79,40 @@ class Plan:
         windows = _variant("windows", f"{vocabulary}-ctx{context}-{size:g}MB", lineage)
 
         lineage = {**lineage, "model": settings["model"], "train": settings["train"]}
+        lineage |= breakage if settings["train"]["repair_share"] else {}
         shape = f"{settings['model']['layers']}x{settings['model']['width']}"
         model = _variant("models", f"{vocabulary}-ctx{context}-{size:g}MB-{shape}", lineage)
 
         evaluate = settings["evaluate"]
         metrics = tuple(
-            _variant("metrics", metric, {**lineage, "evaluate": {metric: _knobs(evaluate, metric)}})
+            _variant(
+                "metrics",
+                metric,
+                {
+                    **lineage,
+                    **(breakage if reads_broken(metric) else {}),
+                    "evaluate": {metric: _knobs(evaluate, metric)},
+                },
+            )
             for metric in evaluate["metrics"]
         )
+        lineage |= breakage if any(map(reads_broken, evaluate["metrics"])) else {}
         chosen = {metric: _knobs(evaluate, metric) for metric in evaluate["metrics"]}
         run = _variant("runs", settings["name"], {**lineage, "evaluate": chosen})
-        return cls(sources, corpus, vocab, windows, model, metrics, run)
+        return cls(sources, corpus, broken, vocab, windows, model, metrics, run)
 
     def variants(self) -> Iterator[Variant]:
         """Every variant of the plan, in data order."""
-        yield from (*self.sources, self.corpus, self.vocab, self.windows, self.model, *self.metrics, self.run)
+        yield from (
+            *self.sources,
+            self.corpus,
+            self.broken,
+            self.vocab,
+            self.windows,
+            self.model,
+            *self.metrics,
+            self.run,
+        )
 
     def folders(self) -> set[Path]:
         """Every folder under `results/` that belongs to this plan."""

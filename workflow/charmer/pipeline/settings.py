@@ -271,6 +271,9 @@ def _mismatches(settings: Settings) -> Iterator[str]:
             f"train.ranks: {train['ranks']} cannot share the {train['batch_tokens']} train.batch_tokens; "
             f"allowed: at most one a window of {pack['context_length']}"
         )
+    shortest, longest = settings["break"]["min_lines"], settings["break"]["max_lines"]
+    if shortest > longest:
+        yield f"break.min_lines: {shortest} is above break.max_lines: {longest}; allowed: at most that"
     if train["budget"].startswith("0 "):
         yield f"train.budget: {train['budget']!r} is nothing; allowed: an amount above 0"
     if train["schedule"] == "wsd" and train["warmup"] + train["decay"] > 1:

@@ -24,7 +24,15 @@ from charmer.common.failure import Failure
 from charmer.tokens.storage import SPECIAL_NAMES
 from charmer.tokens.tokenizer import Tokenizer
 
-Rearrange = Callable[[np.ndarray, int], np.ndarray]
+
+class Rearranged(NamedTuple):
+    """A window that something else was put into."""
+
+    ids: np.ndarray  # int64[T + 1]
+    counts: np.ndarray  # bool[T + 1], which of them a model is trained to predict
+
+
+Rearrange = Callable[[np.ndarray, int], "np.ndarray | Rearranged"]
 
 
 class Batch(NamedTuple):
@@ -79,11 +87,16 @@ class Windows:
         """How many windows there are."""
         return len(self.starts)
 
+    @property
+    def end(self) -> int:
+        """The first token that no window shows."""
+        return int(self.starts[-1]) + self.context_length + 1
+
     def batch(self, numbers: Sequence[int] | np.ndarray, rearrange: Rearrange | None = None, pieces: int = 1) -> Batch:
         """The windows of these numbers, each put through `rearrange` if given (see `charmer.tokens.fim`).
 
-        `rearrange(ids, number)` gets the T + 1 ids of a window (or piece) and its number, and returns as many; it may
-        fill up with <|fim_pad|>, which never counts.
+        `rearrange(ids, number)` gets the T + 1 ids of a window (or piece) and its number, and returns as many, alone or
+        with which of them count; it may fill up with <|fim_pad|>, which never counts.
 
         Args:
             pieces: of equal length that each window is cut into; then `numbers` are those of pieces (window n has the
@@ -94,7 +107,11 @@ class Windows:
         ids = self.tokens[(self.starts[windows] + places * length)[:, None] + offsets].astype(np.int64)
         counts = offsets[None, :-1] >= (self._repeated[windows] - places * length)[:, None]
         if rearrange is not None:
-            ids = np.stack([rearrange(row, int(number)) for row, number in zip(ids, chosen, strict=True)])
+            found = [rearrange(row, int(number)) for row, number in zip(ids, chosen, strict=True)]
+            for place, window in enumerate(found):
+                if isinstance(window, Rearranged):
+                    counts[place] &= window.counts[1:]
+            ids = np.stack([window.ids if isinstance(window, Rearranged) else window for window in found])
             counts = counts & (ids[:, 1:] != self.fim_pad)
         block = torch.from_numpy(ids)
         x, y = block[:, :-1], block[:, 1:]

@@ -13,14 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from charmer.common.failure import Failure
-from charmer.common.files import write_json
+from charmer.common.files import read_table, write_json
 from charmer.model import folder
 from charmer.model.network import Transformer
 from charmer.model.threads import side_by_side
 from charmer.tokens.fim import FillInTheMiddle
+from charmer.tokens.repair import Faults, Repair
 from charmer.tokens.tokenizer import Tokenizer
 from charmer.tokens.windows import Rearrange, Windows
 from charmer.training import checkpoint, start
@@ -48,7 +50,8 @@ def train(
     """Train a model, or go on training it, and write its folder.
 
     Args:
-        data: paths by name: tokenizer, and tokens, documents and windows of train and val (`train_tokens`, ...).
+        data: paths by name: tokenizer, and tokens, documents and windows of train and val (`train_tokens`, ...);
+            `train_broken`, where `train.repair_share` is above 0.
         settings: the sections `model`, `train` and `pack`.
         out: folder for model.safetensors, config.json, tokenizer.json, metrics.parquet (a row a step),
             held_out.parquet (a row an evaluation) and training.json (the run in numbers). Written at the end.
@@ -96,6 +99,7 @@ def _train(
 
     tokenizer = Tokenizer.load(data["tokenizer"])
     windows, _ = (_windows(data, split, context, tokenizer) for split in ("train", "val"))
+    faults = _faults(data, knobs, windows)
     held_out = HeldOut(data["val_tokens"], data["val_documents"], tokenizer, knobs["held_out_mb"], dtype, workers)
     config = start.config(settings, tokenizer, context)
     model = Transformer(config)
@@ -110,7 +114,7 @@ def _train(
     peak = matrix_peak(device, dtype, pool, workers) * ranks.size
     run = Run(Budget.parse(knobs["budget"]), knobs, engine, held_out, checkpoints, identity, peak)
     done = run.resume() * rows
-    batches = Batches(windows, rows, knobs["seed"], done, _rearranging(knobs, tokenizer), ranks.share(rows))
+    batches = Batches(windows, rows, knobs["seed"], done, _rearranging(knobs, tokenizer, faults), ranks.share(rows))
     try:
         run.go(batches)
     finally:
@@ -142,13 +146,37 @@ def _train(
     checkpoint.clear(checkpoints)
 
 
-def _rearranging(knobs: dict[str, Any], tokenizer: Tokenizer) -> Callable[[int], Rearrange] | None:
+def _rearranging(
+    knobs: dict[str, Any], tokenizer: Tokenizer, faults: Faults | None
+) -> Callable[[int], Rearrange] | None:
     """What windows are put through as they are read, anew in each epoch; None where they stay as they are."""
-    if not knobs["fim_share"]:
+    if not knobs["fim_share"] and faults is None:
         return None
-    return lambda epoch: FillInTheMiddle(
-        tokenizer, knobs["fim_share"], knobs["fim_spm_share"], seed=(knobs["seed"], epoch)
-    )
+
+    def rearranging(epoch: int) -> Rearrange:
+        seed = (knobs["seed"], epoch)
+        infilling = FillInTheMiddle(tokenizer, knobs["fim_share"], knobs["fim_spm_share"], seed)
+        otherwise = infilling if knobs["fim_share"] else None
+        return Repair(tokenizer, faults, knobs["repair_share"], seed, otherwise) if faults else infilling
+
+    return rearranging
+
+
+def _faults(data: dict[str, Path], knobs: dict[str, Any], windows: Windows) -> Faults | None:
+    """The faults of the documents that the windows show; None where training mends none.
+
+    Raises:
+        Failure: there are none.
+    """
+    if not knobs["repair_share"]:
+        return None
+    table = read_table(data["train_documents"], ["start", "source", "package", "path"])
+    shown = table.slice(0, int(np.searchsorted(table["start"].to_numpy(), windows.end)))
+    documents = {(row["source"], row["package"], row["path"]) for row in shown.select([1, 2, 3]).to_pylist()}
+    faults = Faults.load(data["train_broken"], documents)
+    if not len(faults):
+        raise Failure("train.repair_share: the data set holds no broken code; raise break.train_pairs")
+    return faults
 
 
 def _windows(data: dict[str, Path], split: str, context: int, tokenizer: Tokenizer) -> Windows:
