@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -109,7 +110,8 @@ class ScriptTests:
 
     def _attempt(self, text: str) -> Attempt:
         try:
-            compile(text, "<candidate>", "exec", dont_inherit=True)
+            with warnings.catch_warnings(action="ignore"):
+                compile(text, "<candidate>", "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             return Attempt(False, f"{type(error).__name__}: {error}")
         files = {"program.py": text, "check.py": counted(self.task.test), "main.py": SCRIPT}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -203,7 +204,8 @@ class Search:
 
 def _compiles(text: str) -> bool:
     try:
-        compile(text, "<candidate>", "exec", dont_inherit=True)
+        with warnings.catch_warnings(action="ignore"):
+            compile(text, "<candidate>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

@@ -1,4 +1,4 @@
-"""Bugs with tests: how many does the search of `charmer fix` mend and prove within its time, and with how many attempts?
+"""Bugs with tests: how many does the search of `charmer fix` mend and prove in time, and with how many attempts?
 
 Three kinds of bug: solutions of our problems that an operator broke, those that one of the withheld operators broke
 (of which neither training nor search knows), and the bugs that people made, under `resources/problems/bugs`. A fix

@@ -35,7 +35,11 @@ def copy(source: str, target: str) -> list[str]:
                 with open(old, "rb") as read, open(new, "wb") as write:
                     while part := read.read(1 << 20):
                         write.write(part)
-                os.chmod(new, os.stat(old).st_mode & 0o777 | 0o600)
+                found = os.stat(old)
+                os.chmod(new, found.st_mode & 0o777 | 0o600)
+                os.utime(
+                    new, ns=(found.st_atime_ns, found.st_mtime_ns)
+                )  # what was compiled from it is still up to date
             else:
                 continue
             made.append(new)

@@ -31,7 +31,7 @@ from charmer.sandbox import interpreters, traced
 from charmer.sandbox.limits import MB, Limits, Status
 from charmer.sandbox.run import Sandbox
 
-LEFT_OUT = {".git", ".hg", ".svn", "__pycache__", "node_modules", ".tox", ".nox", ".snakemake"}
+LEFT_OUT = {".git", ".hg", ".svn", "node_modules", ".tox", ".nox", ".snakemake"}
 MARKERS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "pytest.ini")
 MAX_MB = 100  # of a project
 MAX_FILES = 20_000
@@ -149,17 +149,20 @@ class ProjectTests:
                 except OSError as error:
                     raise Failure(f"{path}: cannot be copied for the tests ({error.strerror})") from error
 
-    def run(self, content: bytes, seconds: float, trace: bool = False) -> Run:
+    def run(self, content: bytes, seconds: float, trace: bool = False, hasty: bool = False) -> Run:
         """Run the command with `content` as the file's, for `seconds` on the clock at most.
 
         Args:
             trace: find out which lines of the file run.
+            hasty: pytest ends with the first test that fails, and does not rewrite assertions, which takes it longer
+                than most tests.
         """
         token = secrets.token_hex(16)
         # Its own folder, as the sandbox sees it; without isolation the variable is read by no shell but ours.
         report = "/tmp/charmer-report" if self.sandbox.isolated else str(self._scratch / f"report-{token}")
         place = self.root if self.sandbox.isolated else None
-        options = f"--junitxml={report}/report.xml -o junit_family=xunit2 -o junit_logging=no -p no:cacheprovider"
+        options = "-x --assert=plain " if hasty else ""
+        options += f"--junitxml={report}/report.xml -o junit_family=xunit2 -o junit_logging=no -p no:cacheprovider"
         environment = {
             **self.found.variables,
             "PATH": os.pathsep.join(self.found.path),
