@@ -1,0 +1,109 @@
+"""A text that does not parse: the right repair is among those that pass, and nothing but small repairs is."""
+
+import ast
+
+import pytest
+from charmer.errors import block, syntax
+from charmer.errors.edits import Edit, apply
+from charmer.errors.shapes import shapes
+
+SOUND = '''
+import os
+
+
+class Reader:
+    """Reads files."""
+
+    def __init__(self, path, size=3):
+        self.path = path
+        self.lines = [line.strip() for line in open(path)]  # all of it
+
+    def first(self, count):
+        if count >= len(self.lines) and not self.path:
+            return {"lines": self.lines, "count": count}
+        for line in self.lines[:count]:
+            print("line: %s" % line)
+        return os.path.join(self.path, 'it\\'s')
+'''
+BREAKS = {  # what stands there -> what is written instead
+    "bracket never closed": ("open(path)]", "open(path]"),
+    "closing bracket lost": ("[:count]", "[:count"),
+    "opening bracket lost": ("print(", "print "),
+    "bracket of another kind": ("count}", "count]"),
+    "colon": ("count):", "count)"),
+    "colon of another kind": ("self.lines[:count]:", "self.lines[:count];"),
+    "comma": ("(self.path, ", "(self.path "),
+    "quote": ('"line: %s"', '"line: %s'),
+    "quotes that do not match": ('"count"', "\"count'"),
+    "inner quote": ("it\\'s", "it's"),
+    "keyword": ("return os", "retrun os"),
+    "keyword of another language": ("and not", "&& not"),
+    "indentation": ("        for line", "       for line"),
+    "indentation, seen later": ('        if count', '         if count'),
+    "joined lines": ("count}\n        for", "count} for"),
+    "split line": ("self.path = path", "self.path =\n            path"),
+    "prompt": ("        for line", ">>>         for line"),
+    "mark of a comparison": ("        for line", "+        for line"),
+    "text": ("# all of it", "all of it"),
+    "docstring": ('"""Reads', "Reads"),
+    "Python 2": ('print("line: %s" % line)', 'print "line: %s" % line'),
+    "name in two": ("self.lines[:", "self lines[:"),
+    "two words in one": ("and not", "andnot"),
+    "doubled": ("count >=", "count count >="),
+    "lookalike": ("self.path, ", "self.path， "),  # noqa: RUF001
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_the_repair_is_among_those_that_pass(name):
+    old, new = BREAKS[name]
+    assert SOUND.count(old) == 1
+    broken = SOUND.replace(old, new)
+    said = syntax.complaint(broken)
+    assert said is not None
+    found = syntax.passing(broken, said)
+    assert SOUND in [apply(broken, edit) for edit in found]
+    for edit in found:
+        ast.parse(apply(broken, edit))
+        assert syntax.touched(broken, edit) <= 5
+
+
+def test_both_places_are_named(uniform):
+    text = "value = [1, 2)\n\n\ndef last(rows):\n    total = max(rows\n    return total\n"
+    edit = Edit(text.index("\n    return"), text.index("\n    return"), ")", "bracket")
+    assert syntax.sentence(text, edit) == "`(` of line 5, column 16 is never closed; `)` is missing here"
+    finding = syntax.find(*uniform, "if True:\n    a = 1\n   b = 2\n", "a.py")
+    assert (finding.line, finding.column, finding.end_line, finding.end_column) == (3, 1, 3, 4)
+    assert finding.message == (
+        "this line is indented by 3, where the code around it asks for 0; "
+        "here Python's parser says: unindent does not match any outer indentation level."
+    )
+
+
+def test_a_text_beyond_repair_has_the_parsers_place_alone(uniform):
+    finding = syntax.find(*uniform, "def def def\n((((\n", "a.py")
+    assert (finding.line, finding.suggestion) == (1, None)
+    assert finding.message == "Python's parser stops at line 1, column 5: invalid syntax."
+
+
+def test_a_text_that_parses_has_no_fault(uniform):
+    assert syntax.find(*uniform, SOUND, "a.py") is None
+
+
+def test_code_is_never_hidden_in_a_comment():
+    broken = SOUND.replace("        return os", "       return os")
+    said = syntax.complaint(broken)
+    assert not any("#" in edit.replacement for edit in syntax.passing(broken, said))
+
+
+def test_the_smallest_block_that_holds_the_fault():
+    broken = SOUND.replace("print(", "print ")
+    part = block.smallest(broken, [16])
+    assert broken[part.start : part.end].startswith("    def first")
+    assert part.mended(Edit(broken.index("print ") + 5, broken.index("print ") + 6, "("))
+    assert not part.mended(Edit(part.start, part.start, ""))
+
+
+@pytest.mark.parametrize("text", [SOUND, 'a = \'b\nc = """d', "x\t=\f1\\\n", "\x00é“”", ""])
+def test_the_shapes_of_any_text_fill_it(text):
+    assert "".join(shape.string for shape in shapes(text)) == text

@@ -1,0 +1,61 @@
+"""`check`: what is wrong with a text, or looks it, as a pure function of the text and the model.
+
+A text that does not parse has one finding, the fault and its repair (see `syntax`). One that parses has those of its
+suspicious spots that are surer than a threshold (see `suspicious`), which a model's calibration gives for the false
+alarms that a person accepts. `# charmer: ignore` on a line silences it.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import tokenize
+
+from charmer.errors import suspicious, syntax
+from charmer.errors.calibration import Calibration
+from charmer.errors.finding import Finding
+from charmer.model.network import Transformer
+from charmer.tokens.tokenizer import Tokenizer
+
+IGNORE = re.compile(r"#\s*charmer:\s*ignore\b")
+
+
+def check(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    text: str,
+    path: str = "-",
+    *,
+    false_alarms: float = 1.0,
+    calibration: Calibration | None = None,
+) -> list[Finding]:
+    """What is wrong with a text, the surest first.
+
+    Args:
+        text: lines end in "\\n".
+        path: how the findings call it.
+        false_alarms: how many there may be in 500 lines of sound code; inf: every suspicious spot is a finding.
+        calibration: of this model (see `calibration.read`); None: the one that ships, which asks for more certainty.
+    """
+    if not text.strip():
+        return []
+    fault = syntax.find(model, tokenizer, text, path)
+    if fault is not None:
+        return [fault] if fault.line not in ignored(text) else []
+    calibration = calibration or Calibration()
+    least = -math.inf if math.isinf(false_alarms) else calibration.threshold(false_alarms)
+    silent = ignored(text)
+    spots = suspicious.spots(model, tokenizer, text)
+    return [suspicious.finding(text, path, spot) for spot in spots if spot.score > least and spot.line not in silent]
+
+
+def ignored(text: str) -> set[int]:
+    """The lines, from 1, that carry a comment `# charmer: ignore`; in a text that does not parse, that end in one."""
+    if "charmer" not in text:
+        return set()
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text, newline="\n").readline))
+        return {token.start[0] for token in tokens if token.type == tokenize.COMMENT and IGNORE.search(token.string)}
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        return {number for number, line in enumerate(text.split("\n"), 1) if IGNORE.search(line)}

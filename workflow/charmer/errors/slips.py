@@ -1,0 +1,191 @@
+"""The single slips that may stand in code that runs, each as the edit that undoes it: what `check` asks a model about.
+
+Notable here: these are far fewer than what a search with tests tries (`charmer.errors.candidates`), since every one of
+them may raise a false alarm. Only functions are looked into, and a whole module where it has none: a table at the top
+has no neighbours from which anybody could tell that an entry is wrong.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from charmer.errors.candidates import expressions, tokens
+from charmer.errors.candidates.source import FUNCTIONS, Source
+from charmer.errors.edits import Edit
+
+NEAREST = 10  # names, attributes and texts that are offered for one
+Change = tuple[int, int, str]
+
+
+def slips(source: Source) -> list[Edit]:
+    """The edits, without repetitions, in the order of the text."""
+    inside = _inside(source)
+    found: dict[Change, Edit] = {}
+    for kind, generator in GENERATORS.items():
+        for start, end, replacement in generator(source):
+            if source.text[start:end] != replacement and any(low <= start and end <= high for low, high in inside):
+                found.setdefault((start, end, replacement), Edit(start, end, replacement, kind))
+    return sorted(found.values())
+
+
+def _inside(source: Source) -> list[tuple[int, int]]:
+    """The bodies of the outermost functions, or the whole text where there are none."""
+    found: list[tuple[int, int]] = []
+    for node in source.nodes:
+        if isinstance(node, FUNCTIONS):
+            documented = ast.get_docstring(node, clean=False) is not None and len(node.body) > 1
+            low, high = source.span(node.body[documented])[0], source.span(node)[1]
+            if not any(first <= low and high <= last for first, last in found):
+                found.append((source.span(node)[0] if _lost_self(source, node) else low, high))
+    return found or [(0, len(source.text))]
+
+
+def _loads(source: Source) -> Iterator[ast.Name]:
+    for node in source.nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node
+
+
+def name(source: Source) -> Iterator[Change]:
+    """Another variable of the same function, or a built-in function that is taken for this one."""
+    for node in _loads(source):
+        local = source.local_names(node)
+        others = tokens.relatives(node.id)
+        if node.id in local and source.function(node) is not None:
+            place = local.index(node.id)
+            near = sorted((abs(place - other), word) for other, word in enumerate(local) if other != place)
+            others = [word for _, word in near[:NEAREST]]
+        for other in others:
+            yield *source.span(node), other
+
+
+def attribute(source: Source) -> Iterator[Change]:
+    """Another attribute that stands behind the same object somewhere, or a method that is taken for this one."""
+    for node in source.nodes:
+        if isinstance(node, ast.Attribute):
+            end = source.span(node)[1]
+            known = source.attributes.get(source.of(node.value), [])
+            place = known.index(node.attr) if node.attr in known else 0
+            near = sorted(known, key=lambda other: abs(known.index(other) - place))[: NEAREST + 1]
+            for other in dict.fromkeys([*near, *tokens.relatives(node.attr)]):
+                yield end - len(node.attr), end, other
+
+
+def constant(source: Source) -> Iterator[Change]:
+    """One more or less, another truth value, another key of the same function."""
+    keys: dict[ast.AST | None, dict[str, None]] = {}
+    for node in source.nodes:
+        if _is_key(source, node):
+            keys.setdefault(source.function(node), {})[source.of(node)] = None
+    for node in source.nodes:
+        if not isinstance(node, ast.Constant):
+            continue
+        value, span = node.value, source.span(node)
+        if isinstance(value, bool):
+            yield *span, str(not value)
+            yield *span, "None"
+        elif value is None:
+            yield *span, "True"
+            yield *span, "False"
+        elif isinstance(value, int) and abs(value) < 10**9:
+            for other in (value - 1, value + 1, 0, 1):
+                if other >= 0:
+                    yield *span, str(other)
+            if value and value % 10 == 0:
+                yield *span, str(value // 10)
+        elif node in keys.get(source.function(node), ()) or _is_key(source, node):
+            for text in list(keys[source.function(node)])[:NEAREST]:
+                yield *span, text
+
+
+def _is_key(source: Source, node: ast.AST) -> bool:
+    parent = source.parents.get(node)
+    return (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and 0 < len(node.value) <= 20
+        and " " not in node.value
+        and isinstance(parent, ast.Subscript | ast.Compare | ast.Dict | ast.Call | ast.keyword | ast.Return)
+    )
+
+
+def lost(source: Source) -> Iterator[Change]:
+    """A word or sign that was forgotten: `return`, `await`, parentheses, stars, `+` before `=`."""
+    for node in source.nodes:
+        parent = source.parents.get(node)
+        if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant | ast.Await | ast.Yield):
+            body = getattr(parent, "body", [])
+            orelse = getattr(parent, "orelse", [])
+            if node in (body[-1:] if isinstance(body, list) else []) + (orelse[-1:] if orelse else []):
+                yield source.span(node)[0], source.span(node)[0], "return "
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            if not (isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Call) and parent.func is node)):
+                yield source.span(node)[1], source.span(node)[1], "()"
+        elif (
+            isinstance(node, ast.Assign)
+            and len(node.targets) == 1
+            and isinstance(node.targets[0], ast.Name | ast.Attribute)
+        ):
+            place = source.text.find("=", source.span(node.targets[0])[1])
+            for sign in "+-|":
+                yield place, place, sign
+        if isinstance(node, ast.Call):
+            if not isinstance(parent, ast.Await) and isinstance(source.function(node), ast.AsyncFunctionDef):
+                yield source.span(node)[0], source.span(node)[0], "await "
+            for argument in node.args:
+                if isinstance(argument, ast.Name | ast.Attribute):
+                    for sign in ("*", "**"):
+                        yield source.span(argument)[0], source.span(argument)[0], sign
+
+
+def self(source: Source) -> Iterator[Change]:
+    """`self.` before a name that is an attribute, `self` in the parameters of a method."""
+    known = set(source.attributes.get("self", ()))
+    for node in _loads(source):
+        local = source.local_names(node)
+        if "self" in local and node.id in known and node.id not in local:
+            yield source.span(node)[0], source.span(node)[0], "self."
+    for function in source.nodes:
+        if isinstance(function, FUNCTIONS) and _lost_self(source, function):
+            place = source.text.find("(", source.span(function)[0]) + 1
+            yield place, place, "self, " if function.args.args or function.args.kwonlyargs else "self"
+
+
+def _lost_self(source: Source, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a method without decorators does not take itself."""
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    return (
+        isinstance(source.parents.get(function), ast.ClassDef)
+        and not function.decorator_list
+        and not function.args.vararg
+        and function.name not in ("__new__", "__init_subclass__", "__class_getitem__")
+        and (not arguments or arguments[0].arg not in ("self", "cls", "mcs", "mcls", "_"))
+    )
+
+
+def unpacked(source: Source) -> Iterator[Change]:
+    """Slices the wrong way round, names unpacked in the wrong order."""
+    for node in source.nodes:
+        match node:
+            case ast.Slice(lower=ast.expr() as bound, upper=None, step=None):
+                yield *source.span(node), f":{source.text[slice(*source.outer(bound))]}"
+            case ast.Slice(lower=None, upper=ast.expr() as bound, step=None):
+                yield *source.span(node), f"{source.text[slice(*source.outer(bound))]}:"
+
+
+GENERATORS = {
+    "comparison": tokens.comparison,
+    "operator": tokens.operator,
+    "boolean": tokens.boolean,
+    "negation": tokens.negation,
+    "off-by-one": expressions.off_by_one,
+    "swap": expressions.swap,
+    "word": tokens.word,
+    "name": name,
+    "attribute": attribute,
+    "constant": constant,
+    "lost": lost,
+    "self": self,
+    "slice": unpacked,
+}
