@@ -7,6 +7,8 @@ Notable here:
   applies). One of characters is its `llama`, SentencePiece with bytes for all other characters: byte-level BPE cannot
   carry it, since it makes a character of three bytes from a pair of two, and that pair is no entry. There llama.cpp
   spells a space as U+2581, so that it reads this one character of a text as a space.
+- Ollama's own engine, where it takes the place of llama.cpp, cuts text for this architecture as `qwen2` does, whatever
+  the file names: there only vocabularies of that pre-tokenizer, or of bytes, are sure to give the same ids.
 - Special tokens are of the type "control", so that they are read in a text only by whoever asks for it.
 """
 
