@@ -7,6 +7,7 @@
 #   snakemake --cores all corpus | model | evaluation                   the DAG as far as one stage
 #   snakemake --cores all grid --config grid=learning-rate              many runs over the axes of a file in config/grids
 #   snakemake --cores all compare --config runs=A,B                     what changed between two runs
+#   snakemake --cores all exports                                       the model for transformers, llama.cpp, onnxruntime
 #   snakemake --cores 1 leftovers                                       what in results/ nothing refers to any more
 #   snakemake --report report.html                                      the finished run as one page to send
 #
@@ -29,6 +30,7 @@ include: "workflow/rules/encode.smk"
 include: "workflow/rules/pack.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/grid.smk"
 include: "workflow/rules/compare.smk"
@@ -60,6 +62,12 @@ rule model:
 rule evaluation:
     input:
         of_the_one_run(*[f"{metric.folder}/table.parquet" for metric in PLAN.metrics]),
+    localrule: True
+
+
+rule exports:
+    input:
+        of_the_one_run(*[f"{export.folder}/settings.json" for export in PLAN.exports]),
     localrule: True
 
 

@@ -44,6 +44,14 @@ def test_one_metrics_knob_leaves_the_other_metric_where_it_is():
     }
 
 
+def test_an_export_moves_with_its_model_and_with_its_own_knob():
+    before, after = plan(), plan(export={"gguf_type": "Q8_0"})
+    moved = [ours.name for ours, theirs in zip(before.exports, after.exports, strict=True) if ours != theirs]
+    assert [name.partition("-")[0] for name in moved] == ["gguf"]
+    assert before.run == after.run
+    assert not set(before.exports) & set(plan(train={"seed": 2}).exports)
+
+
 def test_one_more_source_leaves_the_others_where_they_are():
     before, after = plan(), plan(code=["src"])
     assert set(before.sources) < set(after.sources)

@@ -73,12 +73,20 @@ def test_nothing_changed_schedules_nothing_and_is_answered_within_five_seconds(f
         ({"break": "{seed: 2}"}, BREAK),
         ({"model": "{layers: 3}"}, TRAIN),
         ({"evaluate": "{bits_per_byte: {max_mb: 0.04}}"}, {"evaluate": 1, **REPORT}),
+        ({"export": "{gguf_type: Q8_0}"}, {}),
         ({"code": "[two/package1]"}, {"scrape": 1, **CURATE}),
     ],
     ids=str,
 )
 def test_a_changed_knob_schedules_its_stage_and_those_after_it(finished: Project, config, expected):
     assert finished.scheduled(config=config) == expected
+
+
+def test_exports_are_made_only_when_asked_for_and_once(finished: Project):
+    assert finished.snakemake("exports", config={"export": "{formats: [hf]}"}).returncode == 0
+    assert len(list(finished.folder.glob("results/exports/hf-*/files/model.safetensors"))) == 1
+    assert finished.scheduled("exports") == {"export": 2, "exports": 1}, "gguf and onnx"
+    assert finished.scheduled("exports", config={"train": "{seed: 2}"}) == {"train": 1, "export": 3, "exports": 1}
 
 
 def test_two_values_of_one_rule_swapped_schedule_that_rule_and_on(finished: Project):

@@ -24,6 +24,7 @@ from charmer.pipeline.fingerprint import fingerprint
 from charmer.pipeline.paths import (
     SPLITS,
     metric_files,
+    model_files,
     report_files,
     training_files,
 )
@@ -115,4 +116,5 @@ wildcard_constraints:
     model=CATALOGUE.names("models"),
     metric=CATALOGUE.names("metrics"),
     run=CATALOGUE.names("runs"),
+    export=CATALOGUE.names("exports"),
     split="|".join(SPLITS),

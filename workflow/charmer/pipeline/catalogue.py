@@ -57,6 +57,11 @@ class Catalogue:
         (metric,) = self._entries["metrics"][name][0].settings["evaluate"]
         return metric
 
+    def format(self, name: str) -> str:
+        """The format of a variant of the export."""
+        (to,) = self._entries["exports"][name][0].settings["export"]
+        return to
+
     def job(self, stage: str, name: str, script: str, *modules: str) -> dict[str, Any]:
         """The one mapping that a job is compared by: its settings, the code that it runs, and digests of the files
         that it reads but no rule makes (a source's, the benchmarks').

@@ -17,7 +17,19 @@ from charmer.pipeline.naming import RESULTS
 from charmer.pipeline.plan import Plan
 from charmer.pipeline.settings import merged, read, resolve
 
-STAGES = ("sources", "corpus", "broken", "vocab", "tokens", "windows", "models", "checkpoints", "metrics", "runs")
+STAGES = (
+    "sources",
+    "corpus",
+    "broken",
+    "vocab",
+    "tokens",
+    "windows",
+    "models",
+    "checkpoints",
+    "metrics",
+    "runs",
+    "exports",
+)
 COMPARISONS = RESULTS / "compare"
 
 

@@ -55,6 +55,12 @@ def metric_files(plan: Plan, metric: str) -> Files:
     return {"weights": f"{plan.model.folder}/model.safetensors", **{key: available[key] for key in needs(metric)}}
 
 
+def model_files(plan: Plan) -> Files:
+    """A model's folder."""
+    names = {"weights": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}
+    return {key: f"{plan.model.folder}/{name}" for key, name in names.items()}
+
+
 def report_files(plan: Plan) -> Files:
     """What the report of a run reads."""
     return {

@@ -53,6 +53,7 @@ class Plan:
     model: Variant
     metrics: tuple[Variant, ...]
     run: Variant
+    exports: tuple[Variant, ...]
 
     @classmethod
     def of(cls, settings: Settings) -> Plan:
@@ -83,6 +84,11 @@ class Plan:
         shape = f"{settings['model']['layers']}x{settings['model']['width']}"
         model = _variant("models", f"{vocabulary}-ctx{context}-{size:g}MB-{shape}", lineage)
 
+        exports = tuple(
+            _variant("exports", to, {**lineage, "export": {to: _knobs_of_format(settings["export"], to)}})
+            for to in settings["export"]["formats"]
+        )
+
         evaluate = settings["evaluate"]
         metrics = tuple(
             _variant(
@@ -99,7 +105,7 @@ class Plan:
         lineage |= breakage if any(map(reads_broken, evaluate["metrics"])) else {}
         chosen = {metric: _knobs(evaluate, metric) for metric in evaluate["metrics"]}
         run = _variant("runs", settings["name"], {**lineage, "evaluate": chosen})
-        return cls(sources, corpus, broken, vocab, windows, model, metrics, run)
+        return cls(sources, corpus, broken, vocab, windows, model, metrics, run, exports)
 
     def variants(self) -> Iterator[Variant]:
         """Every variant of the plan, in data order."""
@@ -112,6 +118,7 @@ class Plan:
             self.model,
             *self.metrics,
             self.run,
+            *self.exports,
         )
 
     def folders(self) -> set[Path]:
@@ -143,6 +150,11 @@ def _knobs(evaluate: Settings, metric: str) -> Settings:
     """A metric's own section; of those that run code, with the leave to run it unprotected, where that was given."""
     leave = {"allow_unsandboxed": True} if evaluate["allow_unsandboxed"] and metric in RUN_CODE else {}
     return evaluate.get(metric, {}) | leave
+
+
+def _knobs_of_format(export: Settings, to: str) -> Settings:
+    """The number type of GGUF's weights; the other formats have no knob."""
+    return {"type": export["gguf_type"]} if to == "gguf" else {}
 
 
 def _variant(stage: str, name: str, settings: Settings) -> Variant:
