@@ -22,7 +22,8 @@ from charmer.errors.shapes import Shape, shapes
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 CLOSING = {close: open_ for open_, close in PAIRS.items()}
 SIGNS_INSERTED = ("(", ")", "[", "]", "{", "}", ":", ",", ".", "=", "==", "+", "-", "*", "%")
-WORDS_INSERTED = tuple("in is not as if else import from for and or def class return None 0 lambda async".split())
+INNER = ("in", "is", "not", "as", "if", "else", "import", "from", "for", "and", "or", "def", "class", "return")
+WORDS_INSERTED = (*INNER, "None", "0", "lambda", "async")
 INSERTED = (*SIGNS_INSERTED, *WORDS_INSERTED)
 INSTEAD = {
     "=": ("==", ":=", ":"),

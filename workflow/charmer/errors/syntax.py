@@ -32,6 +32,10 @@ SCORED = 400  # repairs that the model compares
 LOST, MOVED, ADDED = 0.0, 1.0, 3.0  # nats that a slip costs: something was left out, moved or pasted, put in
 GONE = 0.8  # nats for each character that a repair removes
 TOUCHED = 1.5  # nats for each further piece of a repair
+PYTHON_2 = re.compile(
+    r"^[ \t]*(?:print[ \t]+[\"'\w]|except[^:\n]*,[ \t]*\w+:|raise[ \t]+\w+,|exec[ \t]+\w)", re.MULTILINE
+)
+SURE = 3  # such statements that make it Python 2
 
 
 @dataclass(frozen=True)
@@ -177,14 +181,15 @@ def find(model: Transformer, tokenizer: Tokenizer, text: str, path: str) -> Find
     if said is None:
         return None
     found = repairs(model, tokenizer, text)
+    old = "this file is written in Python 2; " if len(PYTHON_2.findall(text)) >= SURE else ""
     stop = f"Python's parser stops at line {said.line}, column {said.column}: {said.message}"
     if not found:
-        return Finding(path, said.line, said.column, said.line, said.column + 1, "syntax", 0.0, f"{stop}.", None)
+        return Finding(path, said.line, said.column, said.line, said.column + 1, "syntax", 0.0, f"{old}{stop}.", None)
     edit, score = found[0]
     sure = score - found[1][1] if len(found) > 1 else abs(score)
     line, column = place(text, edit.start)
     end_line, end_column = place(text, edit.end)
-    message = sentence(text, edit)
+    message = old + sentence(text, edit)
     where = f"here Python's parser says: {said.message}" if said.line == line else stop
     return Finding(
         path, line, column, end_line, end_column, "syntax", round(sure, 3), f"{message}; {where}.", edit.replacement

@@ -1,0 +1,71 @@
+"""`charmer check` and `charmer explain`, through the command line."""
+
+import io
+import json
+import sys
+
+import pytest
+from charmer.cli import main
+
+BROKEN = "def first(rows):\n    return rows[0\n"
+TRACE = 'Traceback (most recent call last):\n  File "{}", line {}, in first\nIndexError: list index out of range\n'
+
+
+@pytest.fixture
+def model(uniform):
+    return ["--model", str(uniform.folder), "--threads", "1"]
+
+
+def test_sound_code_is_clean(code, model, capsys):
+    assert main(["check", str(code / "clip.py"), str(code / "nothing.py"), *model, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_finding_has_the_keys_and_the_exit_code_of_linters(tmp_path, model, capsys):
+    (tmp_path / "a.py").write_text(BROKEN)
+    assert main(["check", str(tmp_path), *model, "--json"]) == 1
+    (finding,) = json.loads(capsys.readouterr().out)
+    assert list(finding) == [
+        "path", "line", "column", "end_line", "end_column", "kind", "score", "message", "suggestion",
+    ]  # fmt: skip
+    assert (finding["path"], finding["line"], finding["kind"]) == (str(tmp_path / "a.py"), 2, "syntax")
+    assert main(["check", str(tmp_path), *model]) == 1
+    assert "    2 |     return rows[0\n" in capsys.readouterr().out
+    assert main(["check", str(tmp_path), *model, "--sarif"]) == 1
+    assert json.loads(capsys.readouterr().out)["runs"][0]["results"][0]["level"] == "error"
+
+
+def test_without_a_threshold_the_spots_are_shown(code, model, capsys):
+    assert main(["check", str(code / "clip.py"), *model, "--false-alarms", "inf", "--json"]) == 1
+    assert {finding["line"] for finding in json.loads(capsys.readouterr().out)} == {7, 8, 9}
+
+
+def test_what_cannot_be_read_is_named(tmp_path, code, model, capsys):
+    (tmp_path / "binary.py").write_bytes(b"\x00\x01\xff")
+    assert main(["check", str(tmp_path / "binary.py"), *model]) == 2
+    assert "binary.py: NUL bytes" in capsys.readouterr().err
+    assert main(["check", str(tmp_path / "gone.py"), *model]) == 2
+    assert capsys.readouterr().err.startswith("charmer check: ")
+    assert main(["check", str(code / "inner" / "latin.py"), *model]) == 0
+    with pytest.raises(SystemExit) as stopped:
+        main(["check", str(code), *model, "--false-alarms", "-1"])
+    assert stopped.value.code == 2
+
+
+def test_explain_checks_the_function_in_which_the_traceback_ends(code, model, capsys, tmp_path):
+    log = tmp_path / "log.txt"
+    log.write_text(TRACE.format(code / "clip.py", 8))
+    assert main(["explain", str(log), *model, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["frame"] == {"path": str(code / "clip.py"), "line": 8, "function": "first"}
+    assert record["meaning"].startswith("the index is beyond the end of the list")
+    assert 1 <= len(record["findings"]) <= 3
+
+
+def test_explain_reads_standard_input(monkeypatch, model, capsys):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TRACE.format("gone.py", 1).encode())))
+    assert main(["explain", *model]) == 0
+    assert "None of the files is here." in capsys.readouterr().out
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"all is well\n")))
+    assert main(["explain", *model]) == 2
+    assert "holds no traceback" in capsys.readouterr().err

@@ -1,0 +1,87 @@
+"""`charmer check`: faults in files of Python, and spots that look wrong to the model.
+
+Exit codes are those of linters: 0 nothing found, 1 something found, 2 wrong usage, or a path that cannot be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from pathlib import Path
+
+from charmer.commands.support import models
+from charmer.common.failure import Failure
+
+HELP = "find what does not parse, and what looks wrong, in files of yours"
+CLEAN, FOUND, WRONG = 0, 1, 2
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a directory of Python files")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print a list of JSON objects")
+    shape.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0, for code hosts")
+    parser.add_argument(
+        "--false-alarms", type=rate, default=1.0, metavar="N", help="in 500 lines of sound code, at most (default: 1)"
+    )
+    models.add_arguments(parser)
+
+
+def rate(text: str) -> float:
+    """A number of false alarms, for argparse; inf shows every suspicious spot."""
+    number = float(text)
+    if math.isnan(number) or number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check and print; 1 where anything was found, 2 where a path or the model cannot be read."""
+    try:
+        return checked(options)
+    except Failure as failure:
+        print(f"charmer check: {failure}", file=sys.stderr)
+        return WRONG
+
+
+def checked(options: argparse.Namespace) -> int:
+    """As `run`.
+
+    Raises:
+        Failure: a path or the model is not there, or damaged.
+    """
+    from charmer.common.progress import Progress
+    from charmer.corpus import given
+    from charmer.errors import calibration, shown
+    from charmer.errors.check import check
+    from charmer.errors.finding import Finding
+
+    rows, refused = given.read(options.paths, workers=max(options.threads, 2))
+    unread = [one for one in refused if one.reason != "empty"]
+    given.complain(unread)
+    found: list[Finding] = []
+    if rows:
+        network, tokenizer = models.load(options)
+        known = calibration.read(models.folder(options.model))
+        color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        lines = [row["text"].count("\n") + 1 for row in rows]
+        with Progress("check", sum(lines), "line") as progress:
+            for row, length in zip(rows, lines, strict=True):
+                text = row["text"].replace("\r\n", "\n").replace("\r", "\n")
+                here = check(
+                    network, tokenizer, text, row["path"], false_alarms=options.false_alarms, calibration=known
+                )
+                if not (options.json or options.sarif):
+                    for finding in here:
+                        print(shown.excerpt(finding, text, color), flush=True)
+                found += here
+                progress.advance(length)
+    if options.json:
+        print(json.dumps([finding.record() for finding in found], ensure_ascii=False, indent=1))
+    elif options.sarif:
+        print(json.dumps(shown.sarif(found), ensure_ascii=False, indent=1))
+    return FOUND if found else WRONG if unread and not rows else CLEAN
