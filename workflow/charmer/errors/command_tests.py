@@ -9,6 +9,7 @@ tests that pass and fail by turns prove nothing.
 from __future__ import annotations
 
 import contextlib
+import time
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -41,6 +42,7 @@ class CommandTests:
 
     def __init__(self, tests: ProjectTests, document: Document, seconds: float) -> None:
         self.tests, self.document = tests, document
+        self.deadline = time.monotonic() + seconds
         self.before = tests.run(document.content, seconds * FIRST_SHARE)
         self._check(self.before, seconds * FIRST_SHARE)
         self.seconds = min(SLACK * self.before.seconds + SLACK_SECONDS, seconds)
@@ -68,8 +70,12 @@ class CommandTests:
         return error_in(self.before.output)
 
     def spectrum(self) -> Spectrum:
-        """The suspicious lines, from one more run, in which the lines are traced; empty where that tells nothing."""
-        run = self.tests.run(self.document.content, 4 * self.seconds, trace=True)
+        """The suspicious lines, from one more run, in which the lines are traced; empty where that tells nothing, or
+        takes more than half of the time that is left."""
+        left = (self.deadline - time.monotonic()) / 2
+        if self.before.seconds > left:
+            return Spectrum()
+        run = self.tests.run(self.document.content, min(4 * self.seconds, left), trace=True)
         failed = self.before.named("failed")
         by_test = {name_of(test) if "::" in test else test: ran for test, ran in run.lines.items()}
         failing = [ran for test, ran in by_test.items() if test in failed]
@@ -92,7 +98,8 @@ class CommandTests:
                 compile(content, self.document.name, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # UnicodeError is a ValueError
             return Attempt(False, f"{type(error).__name__}: {error}", -1.0)
-        run = self.tests.run(content, self.seconds, hasty=True)
+        left = max(self.deadline - time.monotonic(), 1.0)
+        run = self.tests.run(content, min(self.seconds, left), hasty=True)
         passed = run.passed and self._holds(run)
         progress = float(len(run.named("passed"))) if run.tests is not None else 0.0
         limit = run.status != "ok" and run.status != "error"

@@ -25,8 +25,7 @@ from charmer.errors.edits import Edit, apply, patch
 from charmer.errors.proposals import Mender, best
 from charmer.errors.protected import ESCAPES, definitions, is_test
 from charmer.errors.search import Search
-from charmer.errors.suspicion import Spectrum
-from charmer.sandbox.project import ProjectTests
+from charmer.sandbox.project import ProjectTests, root_of
 from charmer.sandbox.run import Sandbox
 
 SUGGESTED = 3
@@ -81,7 +80,7 @@ def check_target(document: Document) -> None:
     Raises:
         Failure: the file is a test, which no fix may change.
     """
-    if is_test(document.path):
+    if is_test(document.path, root_of(document.path)):
         raise Failure(f"{document.name}: is a test, which is never edited; name the file that it tests")
 
 
@@ -193,8 +192,7 @@ def suggest(mender: Mender, document: Document) -> Fix:
         raise Failure(
             f"{document.name}: has more than {LONGEST:,} lines; give --test, so that it is known where to look"
         )
-    edits, scores = mender.proposals(document.text, Spectrum())
-    suggestions = [_suggestion(document, edit) for edit in best(document.text, edits, scores, SUGGESTED)]
+    suggestions = [_suggestion(document, edit) for edit in mender.slips(document.text, SUGGESTED)]
     return Fix(None, "", 0, time.monotonic() - began, None, [], suggestions)
 
 

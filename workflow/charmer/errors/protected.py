@@ -19,9 +19,10 @@ TEST_FILES = re.compile(r"(?:^test_.*|.*_test|^tests?|^conftest)\.py$")
 DEFINES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-def is_test(path: Path) -> bool:
-    """Whether a file is one of those in which pytest and unittest look for tests."""
-    return TEST_FILES.match(path.name) is not None
+def is_test(path: Path, root: Path) -> bool:
+    """Whether a file of the project at `root` is one in which pytest and unittest look for tests, or lies with them."""
+    below = path.relative_to(root).parts if path.is_relative_to(root) else path.parts
+    return TEST_FILES.match(path.name) is not None or bool({"test", "tests"} & set(below[:-1]))
 
 
 class Protected:

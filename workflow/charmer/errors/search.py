@@ -155,8 +155,12 @@ class Search:
             work()
         else:
             with ThreadPoolExecutor(workers) as pool:
-                for job in [pool.submit(work) for _ in range(workers)]:
-                    job.result()
+                try:
+                    for job in [pool.submit(work) for _ in range(workers)]:
+                        job.result()
+                except BaseException:  # an interruption: the others end with what they are at
+                    self.left[:] = -np.inf
+                    raise
         exhausted = not np.isfinite(self.left).any()
         return Found(self.found, self.attempts, time.monotonic() - began, exhausted and self.found is None)
 

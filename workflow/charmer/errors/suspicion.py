@@ -71,7 +71,7 @@ def ochiai(failing: Iterable[set[int]], passing: Iterable[set[int]]) -> Spectrum
 def named_lines(output: str, name: str) -> list[int]:
     """The lines of the file `name` that tracebacks in `output` show, as Python or pytest write them."""
     pattern = re.compile(
-        rf'(?:File "[^"\n]*{re.escape(name)}", line |(?:^|[\s/]){re.escape(name)}:)(\d+)', re.MULTILINE
+        rf'(?:File "(?:[^"\n]*[/\\])?{re.escape(name)}", line |(?:^|[\s/]){re.escape(name)}:)(\d+)', re.MULTILINE
     )
     return [int(number) for number in pattern.findall(output)]
 

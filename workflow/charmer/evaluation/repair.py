@@ -104,7 +104,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     except Unavailable as reason:
         logger.warning("repair: %s", reason)
         return gap(str(reason))
-    network, tokenizer = subject.load(model, threads)
+    network, tokenizer = subject.load(model, 1)  # each case has one thread, and as many cases run as there are
     mender = Mender(network, tokenizer, context.learned(model))
     cases = list(cases_of(sandbox, settings))
     with Progress("mending", len(cases), "case") as progress:
