@@ -106,8 +106,8 @@ def knobs_of(metric: str, knobs: dict[str, Any]) -> dict[str, Any]:
             f"--metric {metric}: there is no such metric; there are {', '.join(config['evaluate']['metrics'])}"
         )
     own = config["evaluate"].get(metric, {})
-    if "problems" in own:
-        own["problems"] = str(models.CHECKOUT / own["problems"])
+    for name in {"problems", "bugs"} & own.keys():
+        own[name] = str(models.CHECKOUT / own[name])
     return settings.resolve(settings.merged(config, {"evaluate": {metric: knobs}}))["evaluate"].get(metric, {})
 
 
