@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 from charmer.common.files import read_json, write_json
 from charmer.report import compare
-from charmer.report.compare import APART, OVERLAP, SAME, Pair, differences, samples, verdict
+from charmer.report.compare import APART, SAME, UNSURE, Pair, differences, samples, told, verdict
+from charmer.report.difference import difference
 from charmer.report.grid_table import Measured
 
 ONE, OTHER = "laptop-0f3a9c21", "warm-11223344"
@@ -68,14 +69,26 @@ def test_the_same_prompts_stand_side_by_side():
     ]
 
 
-def test_intervals_tell_values_apart_only_where_they_do_not_overlap():
-    def value(low: float, high: float) -> Measured:
-        return Measured((low + high) / 2, low, high, "share")
+def value(middle: float, reach: float) -> Measured:
+    return Measured(middle, middle - reach, middle + reach, "share")
 
-    assert verdict(value(0.1, 0.2), value(0.3, 0.4)) == verdict(value(0.3, 0.4), value(0.1, 0.2)) == APART
-    assert verdict(value(0.1, 0.3), value(0.2, 0.4)) == OVERLAP
-    assert verdict(value(0.1, 0.3), value(0.1, 0.3)) == SAME
-    assert verdict(value(0.1, 0.3), None) == verdict(Measured(1, None, None, "x"), value(0, 2)) == ""
+
+def judged(one: Measured, other: Measured) -> str:
+    return verdict(one, other, difference(one, other))
+
+
+def test_values_differ_where_the_interval_of_their_difference_leaves_out_zero():
+    assert judged(value(0.2, 0.03), value(0.3, 0.03)) == judged(value(0.3, 0.03), value(0.2, 0.03)) == APART
+    assert judged(value(0.2, 0.06), value(0.29, 0.06)) == APART  # though the two intervals overlap
+    assert judged(value(0.2, 0.08), value(0.3, 0.08)) == UNSURE
+    assert judged(value(0.2, 0.1), value(0.2, 0.1)) == SAME
+    assert judged(Measured(1, None, None, "x"), value(0.2, 0.1)) == verdict(value(0.2, 0.1), None, None) == ""
+
+
+def test_a_difference_is_told_with_its_sign_and_shares_in_points():
+    assert told(difference(value(0.2, 0.03), value(0.3, 0.04)), "share") == ("+10.0\u202fpp", "+5.0 to +15.0")
+    bits = difference(Measured(1.5, None, None, "bits/byte"), Measured(1.25, None, None, "bits/byte"))
+    assert told(bits, "bits/byte") == ("-0.250", "")
 
 
 def test_differences_keep_what_only_one_side_has():

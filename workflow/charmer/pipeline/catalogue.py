@@ -97,4 +97,4 @@ def _problems(evaluate: Settings) -> str | None:
 
 
 def _digests(benchmarks: list[str]) -> dict[str, str]:
-    return {path.name: sha256_of(path) for path in benchmark_files(benchmarks)}
+    return {path.as_posix(): sha256_of(path) for path in benchmark_files(benchmarks)}

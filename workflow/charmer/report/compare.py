@@ -2,8 +2,8 @@
 
 Notable here:
 - Everything is read from what the two runs left on disk; what is no longer there is a gap.
-- Two values count as told apart where their 95% intervals do not overlap. Both runs are measured on much the same
-  files, so values whose intervals overlap may still differ; the page says so.
+- Two values count as told apart where the 95% interval of their difference leaves out zero (see `difference`). That is
+  said of each value alone: of twenty that are the same, one will seem to differ.
 - The environment is part of the answer: versions, processor, and the digests of whatever both were made from.
 """
 
@@ -21,11 +21,13 @@ from charmer.common import files
 from charmer.common.nested import flattened
 from charmer.report import frame, grid_table, numbers
 from charmer.report.charts import THOUSANDS, Plot, responsive, stretches, zoom
+from charmer.report.difference import Difference, difference
 from charmer.report.finished import Run
 from charmer.report.grid_plots import title_of
 from charmer.report.inputs import Rows
 
-SAME, APART, OVERLAP = "same", "apart", "overlap"
+SAME, APART, UNSURE = "same", "apart", "unsure"
+WORDS = {SAME: "the same", APART: "differ", UNSURE: "may be chance"}
 LISTED = 12  # differences that the text for the terminal lists
 
 
@@ -67,6 +69,7 @@ def write(folder: Path, results: Path, one: str, other: str) -> None:
         "plots": plots,
         "gaps": list(dict.fromkeys([*runs[0].gaps, *runs[1].gaps])),
         "APART": APART,
+        "WORDS": WORDS,
     }
     frame.write(folder / "index.html", "compare.html", context, plots)
     files.write_text(folder / "summary.txt", _text(folder, context))
@@ -121,23 +124,36 @@ def metrics(one: Mapping[str, Rows], other: Mapping[str, Rows]) -> list[dict[str
             texts = [
                 (numbers.number(v.value, unit), numbers.interval(v.low, v.high, unit)) if v else None for v in (a, b)
             ]
-            change = b.value - a.value if a and b else None
+            change = difference(a, b) if a and b else None
             found.append(
                 {"name": title_of(column), "unit": unit, "one": texts[0], "other": texts[1]}
-                | {"change": change, "verdict": verdict(a, b)}
+                | {"change": change, "verdict": verdict(a, b, change), "told": told(change, unit)}
             )
     return found
 
 
-def verdict(one: grid_table.Measured | None, other: grid_table.Measured | None) -> str:
-    """Whether the 95% intervals of two values keep them apart; empty where one of them has none."""
-    if one is None or other is None:
+def verdict(one: grid_table.Measured | None, other: grid_table.Measured | None, change: Difference | None) -> str:
+    """Whether two values are told apart by the 95% interval of their difference; empty where there is none."""
+    if one is None or other is None or change is None:
         return ""
     if one == other:
         return SAME
-    if one.low is None or one.high is None or other.low is None or other.high is None:
+    if change.low is None:
         return ""
-    return APART if one.low > other.high or other.low > one.high else OVERLAP
+    return APART if change.apart else UNSURE
+
+
+def told(change: Difference | None, unit: str) -> tuple[str, str] | None:
+    """A difference and its interval, with signs; shares in percentage points."""
+    if change is None:
+        return None
+    scale, digits, name = (
+        (100, 1, f"{numbers.SPACE}pp") if unit == "share" else (1, 3 if unit == "bits/byte" else 2, "")
+    )
+    value, low, high = (
+        None if part is None else f"{scale * part:+.{digits}f}" for part in (change.value, change.low, change.high)
+    )
+    return f"{value}{name}", "" if low is None else f"{low} to {high}"
 
 
 def _costs(one: Run, other: Run) -> list[Pair]:
@@ -204,11 +220,10 @@ def _text(folder: Path, context: Mapping[str, Any]) -> str:
     if len(changed) > LISTED:
         lines.append(f"  and {len(changed) - LISTED} more")
     lines.append("")
-    words = {SAME: "the same", APART: "apart", OVERLAP: "intervals overlap"}
     width = max((len(row["name"]) for row in context["metrics"]), default=0)
     for row in context["metrics"]:
-        one, other = (_value(row[side]) for side in ("one", "other"))
-        lines.append(f"  {row['name']:<{width}}  {one:<24} {other:<24} {words.get(row['verdict'], '')}".rstrip())
+        one, other = ((row[side] or ("-",))[0] for side in ("one", "other"))
+        lines.append(f"  {row['name']:<{width}}  {one:>7} {other:>7}  {_value(row['told'])}".rstrip())
     return "\n".join([*lines, "", f"page    {folder}/index.html", ""]).replace(numbers.SPACE, " ")
 
 

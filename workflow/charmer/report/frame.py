@@ -9,7 +9,7 @@ from typing import Any
 from charmer.common import files
 from charmer.report import style
 from charmer.report.charts import Plot
-from charmer.report.page import TEMPLATES, render, script_hash
+from charmer.report.page import drawing, render
 
 
 def write(page: Path, template: str, context: dict[str, Any], plots: Iterable[Plot]) -> None:
@@ -28,10 +28,4 @@ def write(page: Path, template: str, context: dict[str, Any], plots: Iterable[Pl
         old.unlink()
     for name, plot in drawn.items():
         files.write_text(folder / name, style.svg(plot.specification))
-    scripts = {"vega": style.javascript(), "draw": (TEMPLATES / "draw.js").read_text(encoding="utf-8")}
-    frame = {
-        "scripts": scripts,
-        "script_hashes": " ".join(script_hash(script) for script in scripts.values()),
-        "themes": {"light": style.theme(dark=False), "dark": style.theme(dark=True)},
-    }
-    files.write_text(page, render(template, {**frame, **context}))
+    files.write_text(page, render(template, {**drawing(), **context}))

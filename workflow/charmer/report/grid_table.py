@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from charmer.common import files
 from charmer.common.failure import Failure
+from charmer.evaluation.support.cases import Cases
 from charmer.evaluation.support.table import gap_of
 
 COSTS = ("parameters", "tokens", "steps", "seconds", "flops")
@@ -28,12 +29,13 @@ BESIDE = ("corpus", "excerpt")  # slices of a metric's table that are no value o
 
 @dataclass(frozen=True)
 class Measured:
-    """One value of a run with its 95% interval, which may be absent."""
+    """One value of a run with its 95% interval, which may be absent, and the cases behind it, where they were kept."""
 
     value: float
     low: float | None
     high: float | None
     unit: str
+    cases: Cases | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass
@@ -106,7 +108,7 @@ def headlines(metric: str, rows: list[dict[str, Any]]) -> dict[str, Measured]:
     for row in rows:
         if "=" not in row["slice"] and row["slice"] not in BESIDE:
             column = metric if row["slice"] == "overall" else f"{metric}.{row['slice'].replace(' ', '_')}"
-            found[column] = Measured(row["value"], row["low"], row["high"], row["unit"])
+            found[column] = Measured(row["value"], row["low"], row["high"], row["unit"], Cases.of(row.get("detail")))
     return found
 
 

@@ -63,11 +63,8 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
     files.write_text(run / "config.yaml", configuration(run.name, settings))
     for plot in (plot for group in groups.values() for plot in group):
         files.write_text(run / "report" / "plots" / f"{plot.name}.svg", style.svg(plot.specification))
-    scripts = {"vega": style.javascript(), "draw": (TEMPLATES / "draw.js").read_text(encoding="utf-8")}
     context = {
-        "scripts": scripts,
-        "script_hashes": " ".join(script_hash(script) for script in scripts.values()),
-        "themes": {"light": style.theme(dark=False), "dark": style.theme(dark=True)},
+        **drawing(),
         "run": run.name,
         "figures": shown,
         "own": any(source.get("own") for source in settings.get("sources", [])),
@@ -131,10 +128,21 @@ def render(template: str, context: Mapping[str, Any]) -> str:
     environment.globals |= {
         "highlight": code.highlight,
         "title_of": plots.title_of,
+        "basis": plots.basis,
         "interval": numbers.interval,
         "stylesheet": (TEMPLATES / "page.css").read_text(encoding="utf-8"),
     }
     return environment.get_template(template).render(context)
+
+
+def drawing() -> dict[str, Any]:
+    """What a page needs that draws plots: the scripts, the expressions that allow them, and both color schemes."""
+    scripts = {"vega": style.javascript(), "draw": (TEMPLATES / "draw.js").read_text(encoding="utf-8")}
+    return {
+        "scripts": scripts,
+        "script_hashes": " ".join(script_hash(script) for script in scripts.values()),
+        "themes": {"light": style.theme(dark=False), "dark": style.theme(dark=True)},
+    }
 
 
 def script_hash(script: str) -> str:

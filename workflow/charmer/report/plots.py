@@ -26,6 +26,11 @@ LARGEST = 11  # bars that stand for one package each; one more stands for the re
 FOUND_BY = {"bom": "byte order mark", "declared": "declared", "utf-8": "not declared", "detected": "detected"}
 SMALL = ("repetition", "memorisation", "characters_saved")  # their shares are small: the scale does not end at one
 STRETCH = "Mean of each stretch of steps, and range."
+METHODS = {
+    "Wilson": "Wilson's score over",
+    "bootstrap": "the bootstrap over",
+    "bootstrap, corrected for bias": "the bootstrap, corrected for bias, over",
+}
 CAPTIONS = {
     "line_completion": "The rest of held-out lines, cut before a token or inside a word: exactly, and how near. Not "
     "healed: without dropping the word's beginning from the prompt and writing it again.",
@@ -40,7 +45,7 @@ CAPTIONS = {
     "parses": "Of functions that the model wrote after held-out signatures. Lines: 95% intervals (Wilson).",
     "synthesis": "Functions written from head and docstring, and run against tests. pass@k: the chance that one of k "
     "samples is right. Tiers go from one-liners upward. Lines: 95% intervals.",
-    "repetition": "Share of 4-grams that occurred before in the same text: the model's own beside the corpus's.",
+    "repetition": "Share of 4-grams that occurred before in the same text: the model's beside as much of the corpus.",
 }
 
 
@@ -190,6 +195,22 @@ def title_of(metric: str) -> str:
     """A metric's name for people."""
     named = {"parses": "Generated functions", "synthesis": "Function synthesis"}
     return named.get(metric, metric.replace("_", " ").capitalize())
+
+
+def basis(rows: Rows) -> str:
+    """What a metric's intervals were made from, in a sentence or two; empty where its rows don't say."""
+    known = [row["detail"] for row in rows if row["low"] is not None and "interval" in row["detail"]]
+    ways = dict.fromkeys(f"{METHODS.get(detail['interval'], detail['interval'])} {detail['over']}" for detail in known)
+    if not ways:
+        return ""
+    packages = next((detail["packages"] for detail in known if "packages" in detail), None)
+    told = f"95% intervals: {'; '.join(ways)}."
+    if packages is None:
+        return told
+    return (
+        f"{told} They tell how far the figure may lie off for other files of {'these' if packages > 1 else 'this'} "
+        f"{packages} package{'s' if packages > 1 else ''}, and not how much packages differ: that each package shows."
+    )
 
 
 def corpus(counts: dict[str, Any], card: dict[str, Any]) -> list[Plot]:
