@@ -31,7 +31,7 @@ class Calibration:
 
     lines: int = 0
     scores: Sequence[float] = ()
-    default: float = 14.0
+    default: float = 3.0
 
     def threshold(self, false_alarms: float) -> float:
         """The score that a finding must exceed for at most `false_alarms` in 500 lines.

@@ -56,9 +56,12 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
             sizes.append((text.count("\n") + 1) / UNIT)
             progress.advance(text.count("\n"))
     whole, count = sum(sizes), len(documents)
-    parts = [("per 500 lines", counts, "alarms"), ("seconds per 500 lines", seconds, "s")]
+    parts = [
+        ("per 500 lines", np.array(counts, np.float64), "alarms"),
+        ("seconds per 500 lines", np.array(seconds), "s"),
+    ]
     rows = [
-        Row(name, sum(values) / whole, bootstrap_ratio(np.array(values), np.array(sizes)), count, unit)
+        Row(name, float(values.sum()) / whole, bootstrap_ratio(values, np.array(sizes)), count, unit)
         for name, values, unit in parts
     ]
     first = rows[0]
