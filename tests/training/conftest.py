@@ -71,7 +71,17 @@ def make_data(folder: Path, documents: int = 40) -> dict[str, Path]:
             data[f"{split}_windows"],
             folder / f"{split}.json",
         )
+    data["train_broken"] = folder / "broken.parquet"
+    write_table(data["train_broken"], pa.Table.from_pylist([fault(number) for number in range(documents)]))
     return data
+
+
+def fault(number: int) -> dict:
+    """A row of the table of broken code, of one of the corpus's documents; small, as the windows are."""
+    path = f"def f{number}(x):\n    return x + {number}\n"
+    names = {"source": "s", "package": "p", "path": path, "withheld": False}
+    place = {"line": 1, "column": 2, "end_line": 1, "end_column": 3}
+    return {**names, **place, "broken": f"x={number}\ny=x\n", "fix": ":=", "error": "E"}
 
 
 class TinyRun:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from charmer.tokens.fim import FillInTheMiddle
+from charmer.tokens.repair import Faults, Repair
 from charmer.tokens.tokenizer import Tokenizer
 from charmer.tokens.windows import Batch, Windows
 from charmer.training import data
@@ -21,6 +22,11 @@ def windows(run) -> Windows:
 
 def infilling(share: float, seed: int = 1):
     return lambda epoch: FillInTheMiddle(Tokenizer.bytewise(), share, seed=(seed, epoch))
+
+
+def mending(run, share: float):
+    faults = Faults.load(run.data["train_broken"])
+    return lambda epoch: Repair(Tokenizer.bytewise(), faults, share, (1, epoch), infilling(0.5)(epoch))
 
 
 def read(batches: Batches, steps: int, pieces: int = 1) -> list[Batch]:
@@ -96,3 +102,21 @@ def test_places_that_infilling_leaves_over_carry_no_loss(windows):
     batches = read(Batches(windows, SIZE, 1, rearranging=infilling(1.0)), 20)
     y, mask = (torch.cat([getattr(batch, name) for batch in batches]) for name in ("y", "mask"))
     assert (y == pad).any() and torch.equal(mask, y != pad)
+
+
+def test_ranks_that_share_a_batch_and_a_run_that_goes_on_read_the_same_examples_of_repair(run, windows):
+    shares = (slice(None), slice(0, 2), slice(2, 3))
+    whole, *parts = (read(Batches(windows, SIZE, 1, 0, mending(run, 0.5), share), 30) for share in shares)
+    for one, *halves in zip(whole, *parts, strict=True):
+        assert same(one, Batch(*map(torch.cat, zip(*halves, strict=True))))
+    rest = read(Batches(windows, SIZE, 1, 13 * SIZE, mending(run, 0.5)), 17)
+    assert all(same(one, other) for one, other in zip(whole[13:], rest, strict=True))
+
+
+def test_an_example_of_repair_is_learnt_but_for_its_fault_and_what_every_question_gives(run, windows):
+    batch = windows.batch(range(len(windows)), mending(run, 1.0)(0))
+    tokenizer = Tokenizer.bytewise()
+    assert (batch.x == tokenizer.place).any(dim=1).all()
+    for mark, learnt in (("error", False), ("place", False), ("fix", True), ("fim_pad", False)):
+        assert set(batch.mask[batch.y == getattr(tokenizer, mark)].tolist()) <= {learnt}
+    assert batch.mask.float().mean() > 0.5

@@ -12,10 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from charmer.common.failure import Failure
-from charmer.common.files import open_array, read_json, read_table, write_array
+from charmer.common.files import open_array, read_json, read_table, write_array, write_table
 from charmer.model import folder
 from charmer.model.network import ModelConfig
 from charmer.tokens.tokenizer import Tokenizer
@@ -72,7 +73,10 @@ def test_windows_are_read_in_short_pieces_first(run, monkeypatch):
     assert read_json(out / "training.json")["flops"] == expected
 
 
-@pytest.mark.parametrize("knobs", [{}, {"fim_share": 0.5, "fim_spm_share": 0.3, "context_warmup": 0.8}])
+@pytest.mark.parametrize(
+    "knobs",
+    [{}, {"fim_share": 0.5, "fim_spm_share": 0.3, "context_warmup": 0.8}, {"repair_share": 0.5, "fim_share": 0.5}],
+)
 def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bytes(run, monkeypatch, knobs):
     monkeypatch.setattr(budget, "SHORTEST_PIECE", 8)
     whole = run(name="whole", **knobs)
@@ -248,3 +252,12 @@ def test_files_that_do_not_belong_together_are_refused(run):
     run.data["train_windows"].write_bytes(run.data["train_windows"].read_bytes()[:90])
     with pytest.raises(Failure, match="train-windows"):
         run()
+
+
+def test_a_share_of_repair_is_learnt_from_the_data_set_alone(run):
+    plain, mending = (read_table(run(f"out{share}", repair_share=share) / "metrics.parquet") for share in (0.0, 0.9))
+    assert plain["loss"].to_pylist() != mending["loss"].to_pylist()
+    rows = read_table(run.data["train_broken"]).to_pylist()
+    write_table(run.data["train_broken"], pa.Table.from_pylist([row | {"source": "elsewhere"} for row in rows]))
+    with pytest.raises(Failure, match=r"train\.repair_share: the data set holds no broken code"):
+        run("none", repair_share=0.9)

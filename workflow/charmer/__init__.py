@@ -9,6 +9,7 @@ The rooms, in the direction in which imports run (nothing imports upward):
     inference   cached generation, sampling, scoring
     training    loop, optimizer, schedule, checkpoints
     sandbox     running code that nobody has read
+    errors      breaking code, locating faults, repairing and verifying
     evaluation  one module a metric
     report      plots and pages made from the tables
     pipeline    what the Snakefile needs: settings, folder names, fingerprints, locks

@@ -197,7 +197,7 @@ class Faults:
             for number, row in enumerate(rows)
             if not row["withheld"] and (documents is None or tuple(row[name] for name in names[:3]) in documents)
         ]
-        return cls(table.take(kept).drop_columns(names))
+        return cls(table.take(np.array(kept, np.int64)).drop_columns(names))
 
     def __len__(self) -> int:
         return self.table.num_rows
