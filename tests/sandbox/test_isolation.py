@@ -1,8 +1,7 @@
-"""Escapes tried from inside a sandbox. Each snippet prints `escaped` where it got out; none may."""
+"""Escapes tried from inside a sandbox, and what would take everything (see `attacks`); none may succeed."""
 
 import json
 import os
-import socket
 from pathlib import Path
 
 import psutil
@@ -11,79 +10,31 @@ from charmer.common.failure import Failure
 from charmer.sandbox.limits import Limits, Outcome
 from charmer.sandbox.run import Sandbox
 
-TRY = """
-import ctypes, glob, os, signal, socket, subprocess, sys, threading, time
-libc = ctypes.CDLL(None, use_errno=True)
-def escaped(what=""):
-    print("escaped", what)
-try:
-{body}
-except BaseException as error:
-    print("contained by", type(error).__name__)
-"""
-
-# What must not be possible at all, by name. {port}, {secret} and {parent} are filled in by the test.
-ESCAPES = {
-    "connect to the loopback": "socket.create_connection(('127.0.0.1', {port}), 2); escaped()",
-    "send to the outside": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('9.9.9.9', 53)); escaped()",
-    "talk to the machine below (vsock)": "socket.socket(40, socket.SOCK_STREAM); escaped()",
-    "configure the network (netlink)": "socket.socket(16, socket.SOCK_RAW); escaped()",
-    "read a file above": "open({secret!r}).read(); escaped()",
-    "read the home directory": "any(map(os.path.isfile, glob.glob({home!r} + '/*'))) and escaped()",
-    "read the repository": "open({repository!r}).read(); escaped()",
-    "read a file above through /proc": "[open(p) for p in glob.glob('/proc/[0-9]*/root' + {secret!r})] and escaped()",
-    "read the caller's environment": "'CHARMER_TEST_SECRET' in os.environ and escaped()",
-    "write to the root": "open('/escape', 'w'); escaped()",
-    "write to the system": "open('/usr/bin/escape', 'w'); escaped()",
-    "write to the interpreter": "open(os.__file__, 'a'); escaped()",
-    "write to the devices": "open('/dev/escape', 'w'); escaped()",
-    "change the kernel's settings": "open('/proc/sys/kernel/core_pattern', 'w'); escaped()",
-    "kill the caller": "os.kill({parent}, 0); escaped()",
-    "see other processes": "len([p for p in os.listdir('/proc') if p.isdigit()]) > 3 and escaped()",
-    "become root": "os.setuid(0); escaped()",
-    "become root through sudo": "subprocess.run(['sudo', '-n', 'true'], check=True); escaped()",
-    "leave by chroot": "os.chroot('/tmp'); escaped()",
-    "mount something": "libc.mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0 and escaped()",
-    "make a user namespace": "libc.unshare(0x10000000) == 0 and escaped()",
-    "trace the first process": "libc.ptrace(16, 1, 0, 0) == 0 and escaped()",
-    "hide memory in a nameless file": "os.memfd_create('x'); escaped()",
-    "hide memory in a shared segment": "libc.shmget(0, 1 << 20, 0o1600) != -1 and escaped()",
-    "store in the kernel's keyring": "libc.syscall(248, b'user', b'x', b'x', 1, -3) > 0 and escaped()",
-    "raise a limit": "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096)); escaped()",
-    "type into the terminal": "import fcntl; fcntl.ioctl(os.open('/dev/tty', os.O_RDWR), 0x5412, b'x'); escaped()",
-    "make a device": "os.mknod('/tmp/disk', 0o60666, os.makedev(8, 0)); escaped()",
-}
+from .attacks import BOMBS, ESCAPES, LIFTED, SECRET, attempts, controls, places, without_a_sandbox
 
 
 def python(sandbox: Sandbox, code: str, **limits: float) -> Outcome:
     return sandbox.run(["python3", "-c", code], limits=Limits(**{"wall_seconds": 30, "memory_mb": 256} | limits))
 
 
-def test_nothing_outside_can_be_reached(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_nothing_outside_can_be_reached(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch):
     """All of them in one sandbox, each in a process of its own, since most of the time goes into opening one."""
-    monkeypatch.setenv("CHARMER_TEST_SECRET", "x")
-    secret = tmp_path / "secret"
-    secret.write_text("secret")
-    for folder in (tmp_path, secret):
-        folder.chmod(0o755)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        places = {"port": server.getsockname()[1], "secret": str(secret), "home": str(Path.home())}
-        places |= {"repository": __file__, "parent": os.getpid()}
-        tries = {name: TRY.format(body=f"    {body.format(**places)}") for name, body in ESCAPES.items()}
-        code = (
-            "import os, subprocess, sys, json\n"
-            f"tries = {tries!r}\n"
-            "said = {}\n"
-            "for name, code in tries.items():\n"
-            "    done = subprocess.run([sys.executable, '-S', '-c', code], capture_output=True, text=True)\n"
-            "    said[name] = done.stdout + done.stderr\n"
-            "print(json.dumps(said))\n"
-        )
-        outcome = python(sandbox, code, wall_seconds=120, cpu_seconds=60)
+    monkeypatch.setenv(SECRET, "x")
+    with places() as (real, _):
+        outcome = python(sandbox, attempts(real, ESCAPES), wall_seconds=120, cpu_seconds=60)
     assert outcome.status == "ok", outcome
     said = json.loads(outcome.stdout)
-    assert set(said) == set(ESCAPES)
+    assert set(said) == set(ESCAPES) and len(ESCAPES) >= 25
     assert {name: text for name, text in said.items() if "escaped" in text or "SyntaxError" in text} == {}
+
+
+def test_the_same_attempts_succeed_where_nothing_isolates():
+    """Else the test above would pass for probes that never work."""
+    with places() as (_, stand_ins):
+        said = json.loads(without_a_sandbox(attempts(stand_ins, controls())))
+    sure = [name for name, escape in ESCAPES.items() if escape.without == "escapes"]
+    assert len(sure) >= 15
+    assert {name: said[name] for name in sure if "escaped" not in said[name]} == {}
 
 
 def test_the_sandbox_is_a_place_to_work_in(sandbox: Sandbox, tmp_path: Path):
@@ -107,38 +58,6 @@ def test_exit_status_and_output_are_told_apart_from_limits(sandbox: Sandbox):
     assert python(sandbox, "import os; os.kill(os.getpid(), 9)").returncode == 137
 
 
-FORK_BOMB = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
-THREADS = (
-    "import threading, time\nfor i in range(99): threading.Thread(target=time.sleep, args=(9,)).start()\nprint('x')"
-)
-TREE = """
-import os, time
-for _ in range(6):
-    if os.fork() == 0:
-        held = bytearray(60_000_000)
-        for place in range(0, len(held), 4096): held[place] = 1
-        time.sleep(20)
-time.sleep(20)
-"""
-MANY_FILES = "import os\nfor i in range(10**7): os.close(os.open(f'/tmp/{i}', os.O_CREAT))"
-SPIN_IN_CHILDREN = "import os\n[os.fork() for _ in range(2)]\nwhile True: pass"
-
-BOMBS = {
-    "endless loop": ("while True: pass", {"cpu_seconds": 1, "wall_seconds": 90}, {"processor time", "error"}),
-    "endless loops in children": (SPIN_IN_CHILDREN, {"cpu_seconds": 1, "wall_seconds": 90}, {"processor time"}),
-    "endless sleep": ("import time; time.sleep(99)", {"wall_seconds": 1.5}, {"wall clock"}),
-    "endless output": ("while True: print('x' * 1000)", {}, {"output"}),
-    "endless output to both": ("import os\nwhile True: os.write(2, b'x' * 999)", {}, {"output"}),
-    "memory bomb": ("x = bytearray(10**10)", {}, {"error"}),
-    "memory bomb of a tree": (TREE, {}, {"memory"}),
-    "fork bomb": (FORK_BOMB, {"cpu_seconds": 2, "processes": 16, "wall_seconds": 90}, {"processor time", "wall clock"}),
-    "too many threads": (THREADS, {"processes": 16, "wall_seconds": 3}, {"error", "wall clock"}),
-    "large file": ("f = open('x', 'wb')\nfor _ in range(99): f.write(b'x' * 10**6)", {}, {"error"}),
-    "many large files": ("for i in range(99): open(f'/tmp/{i}', 'wb').write(b'x' * 10**7)", {}, {"error", "disk"}),
-    "many empty files": (MANY_FILES, {"cpu_seconds": 9, "wall_seconds": 90}, {"disk"}),
-}
-
-
 @pytest.mark.parametrize("name", BOMBS)
 def test_what_would_take_everything_meets_a_limit(sandbox: Sandbox, name: str):
     code, limits, expected = BOMBS[name]
@@ -147,6 +66,13 @@ def test_what_would_take_everything_meets_a_limit(sandbox: Sandbox, name: str):
     assert "escaped" not in outcome.stdout and len(outcome.stdout) <= 1_000_000
     assert outcome.peak_mb < 600  # limit and what is taken between two looks
     assert outcome.seconds < limits.get("wall_seconds", 30) + 10
+
+
+@pytest.mark.parametrize("name", LIFTED)
+def test_a_limit_ends_what_runs_to_its_end_where_it_is_lifted(sandbox: Sandbox, name: str):
+    bounded = LIFTED[name]
+    assert python(sandbox, bounded.code, **bounded.low).status in bounded.ended
+    assert python(sandbox, bounded.code, **bounded.high).status == "ok"
 
 
 def test_detached_children_are_gone_at_the_end(sandbox: Sandbox):
