@@ -80,7 +80,8 @@ def best_rates(measures: list[Callable[[list[int]], Rates]], prompts: list[list[
 
 def latencies(decoder: Decoder, prompts: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Milliseconds of each suggestion with the prefix known, and unknown."""
-    known, unknown = [], []
+    known: list[float] = []
+    unknown: list[float] = []
     for prompt in prompts:
         text = decoder.tokenizer.decode(prompt)
         for typed in range(-TYPED, 0):
