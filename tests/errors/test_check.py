@@ -145,3 +145,8 @@ def test_a_calibration_comes_back_from_its_file(tmp_path):
     known = calibration.of([1.0, 3.0, 2.0], 600)
     calibration.write(tmp_path / calibration.NAME, known)
     assert calibration.read(tmp_path) == known == Calibration(600, (3.0, 2.0, 1.0))
+
+
+def test_expressions_inside_of_f_strings_have_no_tokens_of_their_own():
+    text = "def line(rows):\n    return f'{rows[len(rows) - 1]} of {len(rows) == 3}'"
+    assert all(apply(text, edit) != text for edit in slips(Source(text)))

@@ -12,7 +12,7 @@ from charmer.errors.block import parses
 from charmer.model import folder
 from charmer.tokens.shards import batches
 
-LINES = 4000  # of code that are read, at most
+LINES = 2500  # of code that are read, at most
 
 
 def calibrate(model: Path, shards: Path, target: Path, threads: int = 1, lines: int = LINES) -> None:

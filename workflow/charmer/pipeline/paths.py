@@ -48,6 +48,7 @@ def metric_files(plan: Plan, metric: str) -> Files:
         **{f"{split}_shards": f"{plan.corpus.folder}/{split}" for split in SPLITS},
         **{f"{split}_windows": f"{plan.windows.folder}/{split}.npy" for split in ("train", "val")},
         **{f"{split}_broken": f"{plan.broken.folder}/{split}.parquet" for split in SPLITS},
+        "calibration": f"{plan.model.folder}/check.json",
     }
     unknown = set(needs(metric)) - set(available)
     if unknown:

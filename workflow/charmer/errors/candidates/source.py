@@ -73,6 +73,8 @@ class Source:
         """Where a node stands with the parentheses that hold it alone."""
         start, end = self.span(node)
         low, high = bisect.bisect_left(self._token_starts, start), bisect.bisect_left(self._token_starts, end)
+        if low >= high:  # inside of an f-string, whose parts have no tokens of their own before Python 3.12
+            return start, end
         while low > 0 and high < len(self.tokens) and self.tokens[low - 1].string == "(":
             before = self.tokens[low - 2] if low > 1 else None
             called = before is not None and (
