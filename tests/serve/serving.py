@@ -72,8 +72,9 @@ class Served:
 
     @property
     def last(self) -> Outcome:
-        """What became of the last request."""
-        return self.service.outcomes.latest[-1]
+        """What became of the last request; it is noted a moment after the answer has gone out."""
+        latest = self.service.outcomes.latest
+        return latest[-1] if latest else Outcome()
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict, bytes]:
         """Status, headers and body of an answer. Underscores in names of headers are hyphens."""

@@ -122,6 +122,7 @@ def bound(host: str, number: int) -> socket.socket:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
+            listening.listen()  # who asks while the model is opened waits
         except OSError:
             listening.close()
             raise

@@ -177,6 +177,7 @@ class Scheduler:
         torch.set_num_threads(self.threads)  # OpenMP keeps the number per thread
         while True:
             with self._wake:
+                self.load.running = len(self._running)
                 while not (self._waiting or self._running or self._closed):
                     self._wake.wait()
                 self._leave()
