@@ -62,7 +62,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def place(text: str) -> Place:
     """LINE:COL, for argparse."""
     line, colon, column = text.partition(":")
-    if not (colon and line.isdecimal() and column.isdecimal() and int(line) and int(column)):
+    if not (colon and line.isdecimal() and column.isdecimal() and int(line) > 0 and int(column) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form LINE:COL, both from 1")
     return Place(int(line), int(column))
 
@@ -76,9 +76,7 @@ def run(options: argparse.Namespace) -> int:
     if wrong := contradiction(options):
         print(f"charmer complete: {wrong}", file=sys.stderr)
         return 2
-    before, after = parts(
-        text_of(options.file), options.at, "standard input" if options.file == STDIN else options.file
-    )
+    before, after = parts(*text_of(options.file), options.at)
     network, tokenizer = models.load(options)
     from charmer.inference import context
     from charmer.inference.decoder import Decoder
@@ -149,8 +147,8 @@ def sampling(options: argparse.Namespace, number: int) -> Sampling:
     )
 
 
-def text_of(file: str) -> str:
-    """The text of a file, or of standard input, its newlines as they are.
+def text_of(file: str) -> tuple[str, str]:
+    """The text of a file, or of standard input, its newlines as they are; and what to call it.
 
     Raises:
         Failure: it can't be read, is too large, or is no text.
@@ -172,7 +170,7 @@ def text_of(file: str) -> str:
             raise Failure(f"{file}: can't be read ({problem.reason}: {problem.detail})") from problem
     if len(data) > LARGEST:
         raise Failure(f"{name}: is larger than {LARGEST >> 20} MiB; give the part around the cursor")
-    return decoded(data, name)
+    return decoded(data, name), name
 
 
 def decoded(data: bytes, name: str) -> str:
@@ -196,7 +194,7 @@ def decoded(data: bytes, name: str) -> str:
     return data.decode(found.encoding).removeprefix("\ufeff")
 
 
-def parts(text: str, at: Place | None, name: str) -> tuple[str, str]:
+def parts(text: str, name: str, at: Place | None) -> tuple[str, str]:
     """What stands before and behind the cursor.
 
     Raises:

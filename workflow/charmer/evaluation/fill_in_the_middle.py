@@ -12,21 +12,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from charmer.common import files
 from charmer.common.progress import Progress
 from charmer.evaluation.support import middles, subject, writing
 from charmer.evaluation.support.cases import case_id, share
 from charmer.evaluation.support.table import Row, gap, table
 from charmer.evaluation.support.writing import Written
+from charmer.inference import context
 from charmer.inference.healing import Prompt
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
 NEEDS = ("test_shards",)
 ROWS = 32  # cases that are written at once
-MARKS = 3  # tokens that say which part comes next
-SUFFIX = 1 / 3  # share of what the model can read that goes to the text behind the middle
-LONGEST = 12  # characters of text that are encoded for each token that is wanted: more than tokens have
 EXAMPLES = 12
 
 
@@ -45,7 +42,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     Raises:
         Failure: the test split has no case.
     """
-    if untrained(model):
+    if not context.learned(model):
         return gap("The model never saw code arranged for it: train.fim_share was 0.")
     network, tokenizer = subject.load(model, threads)
     found = middles.held_out(data["test_shards"], settings["cases"])
@@ -62,25 +59,15 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     return table("fill_in_the_middle", rows)
 
 
-def untrained(model: Path) -> bool:
-    """Whether the settings beside a model say that no document it saw was rearranged."""
-    settings = model / "settings.json"
-    if not settings.exists():
-        return False  # nothing is known of it; its answers will tell
-    return not files.read_json(settings).get("train", {}).get("fim_share", 0)
-
-
 def _asked(network: Transformer, tokenizer: Tokenizer, case: middles.Case, max_bytes: int) -> list[int]:
     """The prompt that leaves room for the middle."""
-    nearest = tokenizer.encode(case.prefix[-LONGEST * network.config.context_length :]).tolist()
-    return prompt(tokenizer, case, writing.room(network, tokenizer, nearest, max_bytes) - MARKS)
+    nearest = tokenizer.encode(case.prefix[-context.LONGEST * network.config.context_length :]).tolist()
+    return prompt(tokenizer, case, writing.room(network, tokenizer, nearest, max_bytes) - context.MARKS)
 
 
 def prompt(tokenizer: Tokenizer, case: middles.Case, room: int) -> list[int]:
     """What the model reads: at most `room` tokens of the text around the middle, the nearest, and the marks."""
-    behind = tokenizer.encode(case.suffix[: LONGEST * room]).tolist()[: int(room * SUFFIX)]
-    before = tokenizer.encode(case.prefix[-LONGEST * room :]).tolist()[-(room - len(behind)) :]
-    return [tokenizer.fim_prefix, *before, tokenizer.fim_suffix, *behind, tokenizer.fim_middle]
+    return context.prefix_suffix_middle(tokenizer, case.prefix, case.suffix, room)
 
 
 def same(guess: str, middle: str) -> bool:

@@ -12,6 +12,7 @@ Notable here:
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from charmer.tokens.tokenizer import Tokenizer
 Reason = Literal["stop", "length", "cancelled", "deadline", "empty"]
 GREEDY = Sampling()
 MAX_TOKENS = {"line": 48, "block": 128, "function": 256, "file": 1024}  # where the caller says nothing
+_LAST_WORD = re.compile(r"\w+\Z")
 LOOKED_AT = 60_000  # characters before the cursor in which brackets, blocks and functions around it are looked for
 
 
@@ -131,8 +133,10 @@ class Draft:
 
     def text(self) -> str:
         """What the suggestion is if nothing more is written."""
-        text = self._raw(final=True)
+        text = self._raw()
         end = self._end(text, final=True)
+        if self._valid and end is None:
+            text = self._valid.whole(text)
         return self._finished(text if end is None else text[:end], cut=end is not None)
 
     def settled(self) -> str:
@@ -143,17 +147,17 @@ class Draft:
         held = [len(text.rstrip()), self._overlap.held(text)]
         for stop in self._stop:
             held.append(len(text) - max((n for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0))
+        if self._valid:  # a word that lacks its end may be taken back
+            held.append(len(_LAST_WORD.sub("", text)))
         if self._until in ("block", "function"):
             line = text.rfind("\n") + 1
             if line and text[line:].strip().isalpha():  # this line may end the suggestion, as its first word will tell
                 held.append(line - 1)
         return text[: min(held)].rstrip().replace("\n", self._style.newline)
 
-    def _raw(self, final: bool = False) -> str:
-        """What was written behind the cursor, in the file's indentation; a character that is not whole waits."""
-        text = self._written[len(self._begin) :].decode("utf-8", errors="replace")
-        if not final:
-            text = text.rstrip("\ufffd")
+    def _raw(self) -> str:
+        """What was written behind the cursor, in the file's indentation, up to the last character that is whole."""
+        text = self._written[len(self._begin) :].decode("utf-8", errors="replace").rstrip("\ufffd")
         return self._style.indented(unix(text), self._first)
 
     def _end(self, text: str, final: bool) -> int | None:

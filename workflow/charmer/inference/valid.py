@@ -40,7 +40,11 @@ _REFUSALS = (
     OverflowError,
 )  # answers to bad text
 _KEYWORDS = sorted({*keyword.kwlist, *keyword.softkwlist})
-_ENDINGS = ("_", "0", "=", ">", ".", "..", "j", ".0", "e0", '""', 'b""', "\n")  # parts of tokens that complete others
+_NUMBERS = ("0", "j", ".0", "e0")  # endings of a number that begins as octal once did, or breaks off
+_OPERATORS = {**dict.fromkeys("=:*/<>@%&|^+", ("=",)), "-": ("=", ">", "0"), "+": ("=", "0"), ".": (".", "..", "0")}
+_OPERATORS |= {"!": ("=",), "*": ("*", "="), "<": ("<", "="), ">": (">", "="), "/": ("/", "="), "\\": ("\n",)}
+_STRING_PREFIXES = {"r", "u", "b", "f", "br", "rb", "fr", "rf"}
+_LAST_WORD = re.compile(r"\w+\Z")
 _GOES_ON = ("else", "elif", "except", "finally")  # words that continue a statement at its own indentation
 _NAME = re.compile(r"\\N(\{[A-Za-z0-9 \-]{0,88})?\Z")
 _CONVERSION = re.compile(r"!([a-z]?)\Z")
@@ -56,6 +60,13 @@ class Prefix:
     def alive(self, more: str) -> bool:
         """Whether some continuation makes the text with `more` behind it parse."""
         return alive(self._before + unix(more))
+
+    def whole(self, more: str) -> str:
+        """`more`, which is alive, without a word at its end that only as a part of a longer one is: `1 no` of `not`."""
+        text = self._before + unix(more)
+        found = scan(text)
+        within = found.comment or any(frame.quotes for frame in found.open)
+        return more if within or _incomplete(text) else _LAST_WORD.sub("", more).rstrip()
 
     def accepts(self, more: bytes, shown: Callable[[str], str] = str) -> bool:
         """The same for UTF-8 that may end inside a character; `shown` makes the text that is inserted of what it is."""
@@ -127,17 +138,20 @@ def _endings(text: str, found: Lexed) -> Iterator[str]:
         yield from _closings(text, found)
         return
     yield ""
-    word = re.search(r"\w*\Z", text)
-    assert word is not None
-    tail = word.group()
-    if tail and not tail[0].isdigit():
-        yield from (name[len(tail) :] for name in _KEYWORDS if name.startswith(tail))
-    elif tail:  # a keyword may follow a number without a blank: 1if
-        for size in range(min(len(tail), 7), 0, -1):
-            yield from (name[size:] for name in _KEYWORDS if name.startswith(tail[-size:]) and len(name) > size)
     if top is not None and top.opener == FIELD and (conversion := _CONVERSION.search(text)):
         yield "}" if conversion[1] else "r}"
-    yield from _ENDINGS
+    tail = _LAST_WORD.search(text)
+    if tail is None:
+        yield from _OPERATORS.get(text[-1:], ())
+    elif not tail[0][0].isdigit():
+        yield "_"
+        yield from (name[len(tail[0]) :] for name in _KEYWORDS if name.startswith(tail[0]))
+        yield from ('""', 'b""') if tail[0].lower() in _STRING_PREFIXES else ()
+        yield from ("0",) if tail[0] in "eE" else ()  # 1.e5
+    else:
+        yield from _NUMBERS
+        for size in range(min(len(tail[0]), 7), 0, -1):  # a keyword may follow a number without a blank: 1if
+            yield from (name[size:] for name in _KEYWORDS if name.startswith(tail[0][-size:]) and len(name) > size)
 
 
 def _closings(text: str, found: Lexed) -> Iterator[str]:

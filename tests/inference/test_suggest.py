@@ -1,0 +1,182 @@
+"""Suggestions: where they end, that they repeat nothing behind the cursor, and that they look like the file's lines.
+
+The model is stood in for by a script where the text itself is the point; `written` says what it writes.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from charmer.common.failure import Failure
+from charmer.inference import context
+from charmer.inference.decoder import Decoder, Step
+from charmer.inference.sampling import Sampling
+from charmer.inference.suggest import Draft, suggest
+from charmer.model.network import ModelConfig, Transformer
+from charmer.tokens.tokenizer import Tokenizer
+from charmer.tokens.vocabulary import learn_bpe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+BYTES = Tokenizer.bytewise()
+CODE = "def area(width, height):\n    return width * height\n\n\nclass Box:\n    width = 3\n" * 4
+BPE = learn_bpe([CODE], 340, "gpt-2")
+
+
+def written(text: str, before: str, after: str = "", **knobs) -> str:
+    """What is left of `text` as a suggestion, each byte a token; what was shown on the way adds up to it."""
+    draft = Draft(BYTES, 512, before, after, **knobs)
+    shown = ""
+    for byte in text.encode():
+        ended = draft.take(Step(byte, 0.0, ()))
+        assert draft.settled().startswith(shown)
+        shown = draft.settled()
+        if ended:
+            break
+    assert draft.text().startswith(shown)
+    return draft.text()
+
+
+FUNCTION = "x:\n        return 1\n    return 2\n\n\ndef g():\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [
+        ("line", "x:"),
+        ("block", "x:\n        return 1"),
+        ("function", "x:\n        return 1\n    return 2"),
+        ("file", FUNCTION),
+    ],
+)
+def test_a_suggestion_ends_with_its_line_block_function_or_file(until, expected):
+    assert written(FUNCTION, "def f(x):\n    if ", until=until) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "expected"),
+    [
+        ("def f():\n    ", "x = 1\n    y = 2\nz = 3\n", "x = 1\n    y = 2"),
+        ("for x in ", "y:\n    a\n    b\nc\n", "y:\n    a\n    b"),
+        ("if a", ":\n    b\nelif c:\n    d\nelse:\n    e\nf\n", ":\n    b\nelif c:\n    d\nelse:\n    e"),
+        ("import a\nimport ", "b\nimport c\n\nx = 1\n", "b\nimport c"),
+        ("def f():\n    x = ", "[\n1,\n]\n    y = '''\nz\n'''\nz\n", "[\n1,\n]\n    y = '''\nz\n'''"),
+        ("def f():\n    ", "a\n\n    b\n\n\n# about g\ndef g():\n", "a\n\n    b"),
+        ("x = {  # note:", "\n    1: 2,\n}\n\ny = 1\n", "\n    1: 2,\n}"),
+    ],
+)
+def test_a_block_is_what_stands_at_its_indentation_or_deeper(before, text, expected):
+    assert written(text, before) == expected
+
+
+def test_a_function_that_is_written_next_ends_with_its_body():
+    text = "import os\n\ndef f():\n    def g():\n        a\n    b\n\nx = 1\n"
+    assert written(text, "", until="function") == "import os\n\ndef f():\n    def g():\n        a\n    b"
+    assert written("a\n    b\n  c", "class A:\n  def f():\n    ", until="function") == "a\n    b"
+
+
+REPEATS = [
+    ("x = foo(", ")\n", "a, b)\ny = 1\n", "a, b"),
+    ("x = foo(", ")\n", "g()\n", "g()"),
+    ("x = foo(", ", 3)\n", "a, 3)\n", "a"),
+    ("x = foo(bar(", "))\n", "a))\n", "a"),
+    ("x = [", "\n]\n", "\n    1,\n    2,\n]\n", "\n    1,\n    2,"),
+    ('print("hel', '")\n', 'lo")\n', "lo"),
+    ("if x", ":\n    pass\n", " > 3:\n    pass\n", " > 3"),
+    ("self.na", "me = 3\n", "me = 3\n", ""),
+    ("return ", " + b\n", "a + b\n", "a"),
+    ("def f():\n    ", "\n    return x\n", "x = 1\n    return x\n", "x = 1"),
+    ("def f():\n    ", "\n    return x\n", "return x\n", ""),
+    ("def f():\n    a = 1", "\n\n    return a\n", "\n    a += 1\n\n    return a\n", "\n    a += 1"),
+    ("x = d[", "]['b']\n", "'a']['b']\n", "'a'"),
+    ("x = ", "\ny = 2\n", "1\ny = 2\n", "1"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "text", "expected"), REPEATS)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_nothing_behind_the_cursor_is_repeated(before, after, text, expected, newline):
+    before, after, expected = (part.replace("\n", newline) for part in (before, after, expected))
+    assert written(text, before, after) == expected
+
+
+def test_tabs_stay_tabs_and_newlines_the_files():
+    tabs = "class A:\r\n\tdef f(self):\r\n\t\tpass\r\n\tdef g(self):"
+    assert written("\n        if x:\n            y\n", tabs) == "\r\n\t\tif x:\r\n\t\t\ty"
+    spaces = "class A:\n  def f(self):\n    pass\n\n  def g(self):"
+    assert written("\n\tif x:\n\t\ty\n", spaces, until="file") == "\n  if x:\n    y\n"
+    assert written("\ty\n", "x = 1") == "\ty"
+
+
+def test_texts_to_stop_at_are_not_shown():
+    assert written("a = 1  # END of it\n", "", stop=["END", ""]) == "a = 1  #"
+
+
+def test_a_character_that_is_not_whole_waits():
+    draft = Draft(BYTES, 64, "x = '")
+    for byte in "ß".encode()[:1]:
+        draft.take(Step(byte, 0.0, ()))
+    assert draft.settled() == ""
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Decoder:
+    torch.set_num_threads(1)
+    model = Transformer(ModelConfig(BPE.vocab_size, 1, 16, 2, 1, 16, context_length=96))
+    generator = torch.Generator().manual_seed(0)
+    for weight in model.parameters():
+        weight.data.copy_(torch.randn(weight.shape, generator=generator) * 0.3 + (weight.ndim == 1))
+    return Decoder(model.eval(), BPE, dtype=torch.float32)
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+def test_any_text_gets_a_suggestion_and_what_is_shown_adds_up(decoder, before, after, seed):
+    parts: list[str] = []
+    sampling = Sampling(temperature=1.0, seed=seed)
+    found = suggest(decoder, before, after, max_tokens=12, sampling=sampling, show=parts.append)
+    assert "".join(parts) == found.text and found.tokens <= 12
+    assert (found.reason == "empty") <= (found.text == "")
+
+
+def test_what_is_written_only_valid_could_go_on(decoder):
+    from charmer.inference.valid import alive
+
+    for seed in range(6):
+        before = "def area(width, height):\n    return wid"
+        knobs = {"max_tokens": 10, "sampling": Sampling(temperature=1.0, seed=seed), "until": "file"}
+        assert alive(before + suggest(decoder, before, only_valid=True, **knobs).text)
+    with pytest.raises(Failure, match="only-valid"):
+        suggest(decoder, "x = = ", only_valid=True)
+
+
+def test_a_deadline_and_a_cancellation_end_it_with_what_is_there(decoder):
+    assert suggest(decoder, "x = ", deadline=0.0).reason == "deadline"
+    answers = iter([False, False, True])
+    found = suggest(decoder, "x = ", until="file", cancelled=lambda: next(answers))
+    assert (found.reason, found.tokens) == ("cancelled", 2)
+
+
+def test_half_of_a_surrogate_pair_is_refused(decoder):
+    with pytest.raises(Failure, match="D800"):
+        suggest(decoder, "x = '\ud800")
+
+
+def test_the_prompt_fits_and_its_beginning_stays_while_a_person_types():
+    text = CODE * 3
+    beginnings = set()
+    for cut in range(len(text) - 60, len(text)):
+        tokens, begin = context.around(BPE, text[:cut], "\nprint(Box)\n" * 30, room=64)
+        assert len(tokens) <= 64 and (BPE.decode_bytes(tokens) + begin).endswith(text[cut - 10 : cut].encode())
+        beginnings.add(tuple(tokens[:40]))
+    assert len(beginnings) <= 4
+
+
+def test_other_files_are_cut_before_the_text_near_the_cursor():
+    own = BPE.encode("x = 1").tolist()
+    tokens, _ = context.around(BPE, "x = 1", "", room=64, extra=[CODE, "y = 2"], heal=False)
+    assert len(tokens) <= 64 and tokens[-len(own) :] == own and BPE.decode(tokens).endswith("y = 2\nx = 1")
+    assert (
+        context.around(BPE, CODE, "", room=16, extra=["y = 2"], heal=False).tokens
+        == BPE.encode(CODE).tolist()[-len(context.around(BPE, CODE, "", room=16, heal=False).tokens) :]
+    )
