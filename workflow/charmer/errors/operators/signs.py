@@ -1,7 +1,7 @@
 """Broken syntax within a line: brackets, colons, commas, quotes, operators and keywords as people mistype them.
 
-Those that studies of people's errors count most often weigh most: brackets, colons, quotes, keywords (Altadmri and Brown
-2015, "37 million compilations"; for Python, Ahmed et al. 2022, "SynShine", arXiv:2104.14671).
+Those that studies of people's errors count most often weigh most: brackets, colons, quotes, keywords (Altadmri and
+Brown 2015, "37 million compilations"; for Python, Ahmed et al. 2022, "SynShine", arXiv:2104.14671).
 """
 
 from __future__ import annotations

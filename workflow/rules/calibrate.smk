@@ -1,0 +1,20 @@
+# calibrate: a model and sound code of the validation split -> how sure `charmer check` must be before it speaks.
+
+
+rule calibrate:
+    input:
+        weights="results/models/{model}/model.safetensors",
+        shards=lambda wildcards: f"{CATALOGUE.plan('models', wildcards.model).corpus.folder}/val",
+    output:
+        calibration="results/models/{model}/check.json",
+    log:
+        "results/models/{model}/calibrate.log",
+    benchmark:
+        "results/models/{model}/calibrate.benchmark.tsv"
+    threads: SHARE
+    resources:
+        mem_mb=3000,
+    params:
+        job=lambda wildcards: CATALOGUE.job("models", wildcards.model, "calibrate.py"),
+    script:
+        "../scripts/calibrate.py"
