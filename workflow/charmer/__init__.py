@@ -11,6 +11,8 @@ The rooms, in the direction in which imports run (nothing imports upward):
     sandbox     running code that nobody has read
     errors      breaking code, locating faults, repairing and verifying
     evaluation  one module a metric
+    serve       HTTP: the endpoints that editors and other clients speak
+    export      folders and files that other programs open
     report      plots and pages made from the tables
     pipeline    what the Snakefile needs: settings, folder names, fingerprints, locks
     commands    one module a sub-command of `charmer`

@@ -3,7 +3,7 @@
 The judge is the parser of the interpreter that runs, so the grammar is exact for whichever version that is: CPython
 tells a text that ends too early from one that is wrong (`PyCF_ALLOW_INCOMPLETE_INPUT`, which `codeop` and the
 interactive prompt use), once its end is made one of a token and not of a line: a backslash and a newline do that.
-parso and tree-sitter were looked at: the one lacks `match`, the other mends what is wrong instead of refusing it.
+(parso's grammar lacks `match`, and tree-sitter mends what is wrong instead of refusing it.)
 
 Notable here:
 - The last token may be a part of one: `x = 1 i` can only become `1 if`, `1 in` or `1 is`, and `0x` needs a digit. So
