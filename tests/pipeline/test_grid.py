@@ -73,6 +73,12 @@ def test_axes_stand_over_the_command_line_that_over_the_grids_settings_and_those
     assert (train["seed"], train["warmup"], train["clip"], train["budget"]) == (2, 0.5, 0.25, "60 steps")
 
 
+def test_what_is_measured_is_the_grids_to_say_and_not_a_presets(config: Path):
+    preset = {"evaluate": {"metrics": ["parses"]}}
+    assert load(config, preset).metrics == ("bits_per_byte", "repetition")
+    assert grid.named("tiny", config, preset, preset).metrics == ("parses",)
+
+
 @pytest.mark.parametrize(
     ("typed", "named"),
     [

@@ -179,10 +179,12 @@ def load(
     if not preset.exists():
         presets = ", ".join(sorted(path.stem for path in preset.parent.glob("*.yaml")))
         raise Failure(f"{file}: base: there is no preset {written['base']!r}; there are: {presets}")
-    metrics = written.get("metrics", METRICS)
+    # What is measured is the grid's to say, or the command line's; a preset's own list, which is for its runs, is not.
+    asked = (typed or {}).get("evaluate", {})
+    metrics = {"evaluate": {"metrics": asked.get("metrics", written.get("metrics", METRICS))}}
     base = functools.reduce(
         merged,
-        [read(preset), written.get("settings", {}), {"evaluate": {"metrics": metrics}}, overrides or {}],
+        [read(preset), written.get("settings", {}), overrides or {}, metrics],
         read(config / "config.yaml"),
     )
     laid = [
