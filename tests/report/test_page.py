@@ -128,6 +128,16 @@ def test_a_guess_is_colored_by_the_metrics_own_verdict(report: SimpleNamespace, 
     assert '<td class="no"><code>x</code>' in html and '<td class="yes"><code>y</code>' in html
 
 
+def test_examples_of_any_form_stand_in_a_table(report: SimpleNamespace, tmp_path: Path):
+    alarm = {"path": "a.py", "end_line": 3, "suggestion": None, "written": "x<y"}
+    found = table("false_alarms", [Row("per 500 lines", 4.0, None, 18, "alarms", {"examples": [alarm]})])
+    write_table(tmp_path / "table.parquet", found)
+    page.write(tmp_path / "runs/x-1", {"metric_false_alarms": tmp_path / "table.parquet"}, {})
+    html = (tmp_path / "runs/x-1/report/index.html").read_text(encoding="utf-8")
+    assert "<th>path</th><th>end line</th><th>suggestion</th><th>written</th>" in html
+    assert "<td><code>–</code></td><td><code>x&lt;y</code></td>" in html
+
+
 def test_what_training_read_and_why_there_is_no_interval_are_said(report: SimpleNamespace, tmp_path: Path):
     rows = [
         Row("extracted, training files", 0.02, (0.0, 0.07), 100, "share", {"read": 0.75}),
