@@ -134,8 +134,8 @@ def test_examples_of_any_form_stand_in_a_table(report: SimpleNamespace, tmp_path
     write_table(tmp_path / "table.parquet", found)
     page.write(tmp_path / "runs/x-1", {"metric_false_alarms": tmp_path / "table.parquet"}, {})
     html = (tmp_path / "runs/x-1/report/index.html").read_text(encoding="utf-8")
-    assert "<th>path</th><th>end line</th><th>suggestion</th><th>written</th>" in html
-    assert "<td><code>–</code></td><td><code>x&lt;y</code></td>" in html
+    assert "<th>end line</th><th>path</th><th>suggestion</th><th>written</th>" in html
+    assert "<code>a.py</code>" in html and "<code>x&lt;y</code>" in html and "<code>None</code>" not in html
 
 
 def test_what_training_read_and_why_there_is_no_interval_are_said(report: SimpleNamespace, tmp_path: Path):
