@@ -19,7 +19,7 @@ import torch
 from charmer.evaluation.support import middles
 from charmer.inference import context
 from charmer.inference.decoder import Decoder
-from charmer.inference.suggest import suggest
+from charmer.inference.suggest import Draft, suggest
 from charmer.model import folder
 
 
@@ -63,13 +63,14 @@ def main() -> None:
             right, seconds, repeated, other = 0, [], 0, 0
             for before, after, wanted in (question[way] for question in questions):
                 began = time.perf_counter()
-                found = suggest(decoder, before, after, until="line", infill=infill, heal=heal)
+                shape = decoder.tokenizer, decoder.window
+                found = suggest(decoder, Draft(*shape, before, after, until="line", infill=infill, heal=heal))
                 seconds.append(time.perf_counter() - began)
                 right += found.text.strip() == wanted.strip()
                 repeated += repeats(found.text, after)
                 if heal:
                     windows = [text.replace("\n", "\r\n") for text in (before, after)]
-                    copy = suggest(decoder, *windows, until="line", infill=infill)
+                    copy = suggest(decoder, Draft(*shape, *windows, until="line", infill=infill))
                     other += copy.text != found.text.replace("\n", "\r\n")
             size = len(questions)
             how = "healed" if heal else "as it is"

@@ -129,12 +129,17 @@ def decoder() -> Decoder:
     return Decoder(model.eval(), BPE, dtype=torch.float32)
 
 
+def at(decoder: Decoder, *texts: str, **knobs) -> Draft:
+    """The draft of a suggestion between texts."""
+    return Draft(decoder.tokenizer, decoder.window, *texts, **knobs)
+
+
 @given(st.text(max_size=30), st.text(max_size=30), st.integers(0, 2**32))
 @settings(max_examples=40, deadline=None)
 def test_any_text_gets_a_suggestion_and_what_is_shown_adds_up(decoder, before, after, seed):
     parts: list[str] = []
     sampling = Sampling(temperature=1.0, seed=seed)
-    found = suggest(decoder, before, after, max_tokens=12, sampling=sampling, show=parts.append)
+    found = suggest(decoder, at(decoder, before, after, max_tokens=12, sampling=sampling), show=parts.append)
     assert "".join(parts) == found.text and found.tokens <= 12
     assert (found.reason == "empty") <= (found.text == "")
 
@@ -145,21 +150,21 @@ def test_what_is_written_only_valid_could_go_on(decoder):
     for seed in range(6):
         before = "def area(width, height):\n    return wid"
         knobs = {"max_tokens": 10, "sampling": Sampling(temperature=1.0, seed=seed), "until": "file"}
-        assert alive(before + suggest(decoder, before, only_valid=True, **knobs).text)
+        assert alive(before + suggest(decoder, at(decoder, before, only_valid=True, **knobs)).text)
     with pytest.raises(Failure, match="only-valid"):
-        suggest(decoder, "x = = ", only_valid=True)
+        at(decoder, "x = = ", only_valid=True)
 
 
 def test_a_deadline_and_a_cancellation_end_it_with_what_is_there(decoder):
-    assert suggest(decoder, "x = ", deadline=0.0).reason == "deadline"
+    assert suggest(decoder, at(decoder, "x = "), deadline=0.0).reason == "deadline"
     answers = iter([False, False, True])
-    found = suggest(decoder, "x = ", until="file", cancelled=lambda: next(answers))
+    found = suggest(decoder, at(decoder, "x = ", until="file"), cancelled=lambda: next(answers))
     assert (found.reason, found.tokens) == ("cancelled", 2)
 
 
 def test_half_of_a_surrogate_pair_is_refused(decoder):
     with pytest.raises(Failure, match="D800"):
-        suggest(decoder, "x = '\ud800")
+        at(decoder, "x = '\ud800")
 
 
 def test_the_prompt_fits_and_its_beginning_stays_while_a_person_types():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from charmer.inference.decoder import Decoder, Request
-from charmer.inference.suggest import suggest
+from charmer.inference.suggest import Draft, suggest
 
 from .serving import Served, SlowDecoder, serving
 
@@ -100,7 +100,8 @@ def test_an_infill_is_what_suggest_gives(served: Served):
     said = served.post("/infill", body)["content"]
     scheduler = served.service.scheduler
     alone = Decoder(scheduler.model, scheduler.tokenizer, 1, scheduler.decoder.dtype)
-    wanted = suggest(alone, VIM["input_prefix"] + VIM["prompt"], VIM["input_suffix"], max_tokens=16)
+    before = VIM["input_prefix"] + VIM["prompt"]
+    wanted = suggest(alone, Draft(alone.tokenizer, alone.window, before, VIM["input_suffix"], max_tokens=16))
     assert said == wanted.text
     parts = served.events("/infill", {**body, "stream": True})
     assert "".join(part["content"] for part in parts) == said

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
     network, tokenizer = models.load(options)
     from charmer.inference import context
     from charmer.inference.decoder import Decoder
-    from charmer.inference.suggest import Draft, follow
+    from charmer.inference.suggest import Draft, suggest
 
     infill = context.learned(models.folder(options.model))
     if after.strip() and not infill:
@@ -103,10 +103,10 @@ def run(options: argparse.Namespace) -> int:
             alternatives=ALTERNATIVES if options.explain else 0,
         )
         if options.explain:
-            found = follow(decoder, draft, watch=lambda step: explain(step, tokenizer))
+            found = suggest(decoder, draft, watch=lambda step: explain(step, tokenizer))
             print(f"\n{found.text}")
         else:
-            found = follow(decoder, draft, show=write)
+            found = suggest(decoder, draft, show=write)
             if not found.text.endswith("\n"):
                 write("\n")
         if found.reason == "empty":

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+PAIRS = {"(": ")", "[": "]", "{": "}"}
+CLOSING = {close: opening for opening, close in PAIRS.items()}
 KINDS = ("comment", "string", "open", "name", "number", "operator", "newline", "blank", "other")
 _PREFIX = r"(?:[rR][bBfF]?|[bBfF][rR]?|[uUtT])?"
 _SHAPE = re.compile(

@@ -17,11 +17,12 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass
 
-from charmer.errors import block, mends
+from charmer.errors import block
 from charmer.errors.edits import Edit, apply, smallest
 from charmer.errors.finding import Finding, place
+from charmer.errors.mends import mends
 from charmer.errors.rank import score_edits
-from charmer.errors.shapes import Shape, code, shapes
+from charmer.errors.shapes import CLOSING, PAIRS, Shape, code, shapes
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -82,7 +83,7 @@ def passing(text: str, said: Complaint) -> list[Edit]:
     part = block.smallest(text, lines)
     kinds: dict[str, list[Edit]] = {}
     known: set[tuple[int, int, str]] = set()
-    for edit in mends.mends(text, lines, part.start, part.end):
+    for edit in mends(text, lines, part.start, part.end):
         if (edit.start, edit.end, edit.replacement) not in known:
             known.add((edit.start, edit.end, edit.replacement))
             kinds.setdefault(edit.kind, []).append(edit)
@@ -135,9 +136,9 @@ def _unclosed(text: str, line: int) -> list[int]:
     waiting: list[tuple[str, int]] = []
     number = 1
     for shape in shapes(text, 0, end):
-        if shape.string in mends.PAIRS:
+        if shape.string in PAIRS:
             waiting.append((shape.string, number))
-        elif shape.string in mends.CLOSING and waiting and waiting[-1][0] == mends.CLOSING[shape.string]:
+        elif shape.string in CLOSING and waiting and waiting[-1][0] == CLOSING[shape.string]:
             waiting.pop()
         elif shape.kind == "open":
             waiting.append((shape.string, number))
@@ -201,7 +202,7 @@ def sentence(text: str, edit: Edit) -> str:
     old, new = text[edit.start : edit.end], edit.replacement
     said = " ".join(new.split())
     gone = " ".join(old.split())
-    if edit.kind == "bracket" and new in mends.CLOSING and (opened := _opened(text, edit)) is not None:
+    if edit.kind == "bracket" and new in CLOSING and (opened := _opened(text, edit)) is not None:
         line, column = place(text, opened.start)
         return f"`{opened.string}` of line {line}, column {column} is never closed; `{new}` is missing here"
     if edit.kind == "indentation":
@@ -227,11 +228,11 @@ def _opened(text: str, edit: Edit) -> Shape | None:
     """The bracket that an inserted one closes."""
     waiting: list[Shape] = []
     for shape in shapes(apply(text, edit), 0, edit.start):
-        if shape.string in mends.PAIRS:
+        if shape.string in PAIRS:
             waiting.append(shape)
-        elif shape.string in mends.CLOSING and waiting and waiting[-1].string == mends.CLOSING[shape.string]:
+        elif shape.string in CLOSING and waiting and waiting[-1].string == CLOSING[shape.string]:
             waiting.pop()
-    return waiting[-1] if waiting and waiting[-1].string == mends.CLOSING[edit.replacement] else None
+    return waiting[-1] if waiting and waiting[-1].string == CLOSING[edit.replacement] else None
 
 
 def _width(blanks: str) -> str:

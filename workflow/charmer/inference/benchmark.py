@@ -28,7 +28,7 @@ import torch
 
 from charmer.common.failure import Failure
 from charmer.inference.decoder import Decoder, Request
-from charmer.inference.suggest import suggest
+from charmer.inference.suggest import Draft, suggest
 from charmer.model import folder
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -86,7 +86,7 @@ def latencies(decoder: Decoder, prompts: list[list[int]]) -> tuple[np.ndarray, n
         text = decoder.tokenizer.decode(prompt)
         for typed in range(-TYPED, 0):
             start = time.perf_counter()
-            suggest(decoder, text[:typed], until="line")
+            suggest(decoder, Draft(decoder.tokenizer, decoder.window, text[:typed], until="line"))
             (unknown if typed == -TYPED else known).append(1000 * (time.perf_counter() - start))
     return np.array(known[TYPED - 1 :]), np.array(unknown[1:])  # the first warms up
 

@@ -1,6 +1,7 @@
 """A suggestion at a cursor: what every way into a model (command, server, language server) gives a person.
 
-    suggest(Decoder(model, tokenizer), before="def area(wid", after="):\\n") -> Suggestion(text="th, height", ...)
+    draft = Draft(tokenizer, decoder.window, before="def area(wid", after="):\\n")
+    suggest(decoder, draft) -> Suggestion(text="th, height", ...)
 
 Notable here:
 - `Draft` holds what a suggestion needs to know and is fed token by token, so that a server can compute many side by
@@ -176,57 +177,23 @@ class Draft:
 
 def suggest(
     decoder: Decoder,
-    before: str,
-    after: str = "",
-    *,
-    until: Until = "block",
-    max_tokens: int | None = None,
-    sampling: Sampling = GREEDY,
-    only_valid: bool = False,
-    extra: Sequence[str] = (),
-    stop: Sequence[str] = (),
-    infill: bool = True,
-    heal: bool = True,
-    cancelled: Callable[[], bool] | None = None,
-    deadline: float | None = None,
-    show: Callable[[str], None] | None = None,
-) -> Suggestion:
-    """Suggest what to insert between `before` and `after`; for the other arguments see `Draft`.
-
-    Args:
-        cancelled: asked before each token.
-        deadline: of `time.monotonic()`, when what is there is given back.
-        show: called with each part of the text that is certain, as soon as it is.
-
-    Raises:
-        Failure: as `Draft`, or the decoder has no free slot.
-    """
-    draft = Draft(
-        decoder.tokenizer,
-        decoder.window,
-        before,
-        after,
-        until=until,
-        max_tokens=max_tokens,
-        sampling=sampling,
-        only_valid=only_valid,
-        extra=extra,
-        stop=stop,
-        infill=infill,
-        heal=heal,
-    )
-    return follow(decoder, draft, cancelled, deadline, show)
-
-
-def follow(
-    decoder: Decoder,
     draft: Draft,
     cancelled: Callable[[], bool] | None = None,
     deadline: float | None = None,
     show: Callable[[str], None] | None = None,
     watch: Callable[[Step], None] | None = None,
 ) -> Suggestion:
-    """Compute a draft to its end; `watch` sees each of its tokens, for the others see `suggest`."""
+    """Compute a draft to its end.
+
+    Args:
+        cancelled: asked before each token.
+        deadline: of `time.monotonic()`, when what is there is given back.
+        show: called with each part of the text that is certain, as soon as it is.
+        watch: called with each of its tokens.
+
+    Raises:
+        Failure: the decoder has no free slot.
+    """
     shown = 0
     slot = decoder.admit(draft.request)
     cached, read = decoder.cached(slot), decoder.read(slot)
