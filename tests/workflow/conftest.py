@@ -29,6 +29,14 @@ def finished(tmp_path_factory, worker_id) -> Project:
 
 
 @pytest.fixture
+def own(finished, tmp_path) -> Project:
+    """A finished project of the test's own, whose results it may add to."""
+    folder = tmp_path / "own"
+    shutil.copytree(finished.folder, folder, symlinks=True)
+    return Project(folder, SOURCES)
+
+
+@pytest.fixture
 def fresh(tmp_path) -> Project:
     """A project in which nothing has run yet."""
     return copy_project(tmp_path)

@@ -30,17 +30,17 @@ def test_a_shape_set_otherwise_is_refused_before_any_job_starts(finished: Projec
 
 
 @pytest.mark.slow
-def test_it_goes_on_from_the_other_models_weights_and_only_what_changed_reruns(finished: Project):
-    config = start(finished)
-    (model,) = finished.folder.glob("results/models/*/model.safetensors")
-    result = finished.snakemake(config=config)
+def test_it_goes_on_from_the_other_models_weights_and_only_what_changed_reruns(own: Project):
+    config = start(own)
+    (model,) = own.folder.glob("results/models/*/model.safetensors")
+    result = own.snakemake(config=config)
     assert result.returncode == 0, result.stderr[-3000:]
-    (other,) = set(finished.folder.glob("results/models/*/training.json")) - {model.parent / "training.json"}
+    (other,) = set(own.folder.glob("results/models/*/training.json")) - {model.parent / "training.json"}
     first, second = (json.loads(path.read_text())["bits_per_byte"] for path in (model.parent / "training.json", other))
     assert second < first
     assert (other.parent / "tokenizer.json").read_bytes() == (model.parent / "tokenizer.json").read_bytes()
     model.touch()
-    assert finished.scheduled(config=config) == {}, "a new date alone"
+    assert own.scheduled(config=config) == {}, "a new date alone"
     weights = load_file(model)
     save_file({name: weight * 0.5 for name, weight in weights.items()}, model, metadata={"format": "pt"})
-    assert finished.scheduled(config=config) == TRAIN
+    assert own.scheduled(config=config) == TRAIN

@@ -128,7 +128,7 @@ def intervals(
     ]
     highest = max(max(point["end"], point["beside"] or 0.0) for point in data)
     domain = [0, 1] if unit == "share" and whole else [0, highest * 1.25 or 1]
-    labels = ".0%" if unit == "share" else "~g"
+    labels = ".0%" if unit == "share" else ",~f"  # "g" writes 10 as 1e+1 where that is precise enough for the steps
     x = alt.X(
         "value:Q",
         title=TITLES.get(unit, unit),

@@ -45,6 +45,13 @@ CAPTIONS = {
     "parses": "Of functions that the model wrote after held-out signatures. Lines: 95% intervals (Wilson).",
     "synthesis": "Functions written from head and docstring, and run against tests. pass@k: the chance that one of k "
     "samples is right. Tiers go from one-liners upward. Lines: 95% intervals.",
+    "syntax_repair": "Files broken as people break them: how often the first repair parses within five changed tokens, "
+    "and how often it is the code as it was.",
+    "bug_finding": "Whole files with one bug that parse: whether its line, and its fix, stand first in the list of "
+    "suspicions or near it. Beside it: bugs of kinds kept out of the search, and two simpler rankings.",
+    "false_alarms": "What charmer check says, at its default precision, of 500 lines of code without a known bug.",
+    "repair": "Broken functions that the model's search mends until their tests pass, beside the same search in random "
+    "order.",
     "repetition": "Share of 4-grams that occurred before in the same text: the model's beside as much of the corpus.",
 }
 
