@@ -78,8 +78,19 @@ DEAD = [
         "f(a=1, b)",
         "{a: b, c}",
     ),
-    *("'a\n", "'\\xg", "'\\x4z", "'\\U0011", "'\\N{NO SUCH NAME}'", "'a' b'b'", "b'ß", "x = '\\x4')", "x\0"),
-    *("f'{a b", "f'{]", "f'{}'", "f'{a!q", "f'{a)"),
+    *(
+        "'a\n",
+        "'\\xg",
+        "'\\x4z",
+        "'\\U0011",
+        "'\\N{NO SUCH NAME}'",
+        "x = '\\N{DIG') ",
+        "'a' b'b'",
+        "b'ß",
+        "x = '\\x4')",
+        "x\0",
+    ),
+    *("f'{a b", "f'{]", "f'{}'", "f'{a!q", "f'{a!ra", "f'{a)"),
 ]
 TREES = [ast, inspect, random]  # modules of the standard library with much of the language in them
 

@@ -47,7 +47,7 @@ _STRING_PREFIXES = {"r", "u", "b", "f", "br", "rb", "fr", "rf"}
 _LAST_WORD = re.compile(r"\w+\Z")
 _GOES_ON = ("else", "elif", "except", "finally")  # words that continue a statement at its own indentation
 _NAME = re.compile(r"\\N(\{[A-Za-z0-9 \-]{0,88})?\Z")
-_CONVERSION = re.compile(r"!([a-z]?)\Z")
+_CONVERSION = re.compile(r"!(\w*)\Z")
 _TAB = 8
 
 
@@ -89,6 +89,8 @@ def alive(text: str) -> bool:
     found = scan(text)
     if found.broken is not None:
         return False
+    if found.open and found.open[-1].quotes and (name := _NAME.search(text)):
+        return alive(text[: name.start()])  # what is written of the name names nothing yet
     if not NESTED_QUOTES and (place := _field(found)) is not None:
         return _field_alive(text, found.open[:place], found.open[place].start)
     return any(_incomplete(text + ending) for ending in _endings(text, found))
@@ -137,9 +139,11 @@ def _endings(text: str, found: Lexed) -> Iterator[str]:
     if top is not None and (top.quotes or top.opener == FORMAT):
         yield from _closings(text, found)
         return
-    yield ""
     if top is not None and top.opener == FIELD and (conversion := _CONVERSION.search(text)):
-        yield "}" if conversion[1] else "r}"
+        if conversion[1] in ("", "s", "r", "a"):  # the parser would learn of another one only at the string's end
+            yield ""
+        return
+    yield ""
     tail = _LAST_WORD.search(text)
     if tail is None:
         yield from _OPERATORS.get(text[-1:], ())
@@ -203,9 +207,6 @@ def _last_strings_parse(text: str) -> bool:
     while first and not re.sub(r"\s+|\\\n|#[^\n]*", "", text[strings[first - 1][1] : strings[first][0]]):
         first -= 1
     run = text[strings[first][0] :]
-    last = text[strings[-1][0] :]
-    if name := _NAME.search(last.rstrip("'\"")):
-        run = run[: len(run) - len(last) + name.start()] + last[len(last.rstrip("'\"")) :]
     return _verdict(f"({run}\n)") is True
 
 
