@@ -1,6 +1,7 @@
 """Where nothing isolates: code is refused, in one line with a cure, unless a person allows it to run unprotected."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_a_sandbox_that_does_not_start_is_no_programs_fault(bare: None, monkeypa
     sandbox = Sandbox(allow_unsandboxed=True)
     begin = sandbox.start
     monkeypatch.setattr(
-        sandbox, "start", lambda _, limits: begin(["sh", "-c", "echo no room >&2; exit 1"], limits=limits)
+        sandbox, "start", lambda job: begin(replace(job, command=["sh", "-c", "echo no room >&2; exit 1"]))
     )
     task = Task("def one(): return 1", "one", "def check(candidate): assert candidate() == 1")
     with pytest.raises(Failure, match=r"sandbox: cannot be started \(no room\)"):

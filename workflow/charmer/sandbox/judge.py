@@ -32,7 +32,8 @@ from types import ModuleType
 from charmer.common.failure import Failure
 from charmer.sandbox import candidate, isolation, tester, values
 from charmer.sandbox.limits import MB, Limits
-from charmer.sandbox.run import FLAGS, Process, Sandbox
+from charmer.sandbox.process import FLAGS, Job, Process
+from charmer.sandbox.run import Sandbox
 
 SPARE = 1  # judges beyond one a core: some always wait for a sandbox to open or close
 MEMORY_MB = 256  # of one program
@@ -197,7 +198,7 @@ class Judge:
 
     def _start(self, module: ModuleType, *arguments: str) -> _Line:
         command = [isolation.interpreter()[0], *FLAGS, "-c", _source(module), *arguments]
-        return _Line(self.sandbox.start(command, limits=self.limits))
+        return _Line(self.sandbox.start(Job(command, limits=self.limits)))
 
     def _relay(self, judging: _Line, answering: _Line, program: str) -> Verdict:
         """Carry calls to the candidate and answers back, until the tester has come to its verdict."""
