@@ -34,6 +34,8 @@ SETTINGS = {
         "decay": 0.4,
         "average": 0.0,
         "context_warmup": 0.0,
+        "first_batch_tokens": 32,
+        "batch_warmup": 0.0,
         "clip": 1.0,
         "precision": "float32",
         "device": "cpu",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from charmer.common.failure import Failure
-from charmer.training.budget import Budget, pieces, rate
+from charmer.training.budget import Budget, batch_rows, pieces, rate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +65,21 @@ def test_no_knob_makes_the_rate_leave_its_bounds(progress, schedule, warmup, dec
 )
 def test_windows_are_read_in_pieces_that_double(progress: float, context: int, share: float, expected: int) -> None:
     assert pieces(progress, context, share) == expected
+
+
+@pytest.mark.parametrize(
+    ("progress", "rows", "first", "share", "expected"),
+    [
+        (0.0, 8, 2, 0.4, 2),
+        (0.19, 8, 2, 0.4, 2),
+        (0.21, 8, 2, 0.4, 4),
+        (0.4, 8, 2, 0.4, 8),
+        (0.0, 8, 2, 0.0, 8),
+        (0.0, 8, 8, 0.4, 8),
+        (0.21, 6, 2, 0.4, 4),
+        (0.3, 5, 1, 0.3, 5),
+        (0.29, 5, 1, 0.3, 4),
+    ],
+)
+def test_batches_grow_by_doubling(progress, rows, first, share, expected):
+    assert batch_rows(progress, rows, first, share) == expected

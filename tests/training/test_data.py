@@ -10,8 +10,10 @@ from charmer.tokens.tokenizer import Tokenizer
 from charmer.tokens.windows import Batch, Windows
 from charmer.training import data
 from charmer.training.data import Batches
+from charmer.training.ranks import Ranks
 
 SIZE = 3  # divides not the 40 windows: a batch begins in one epoch and ends in the next
+SHARES = (Ranks().share, lambda size: slice(0, size - 1), lambda size: slice(size - 1, size))  # all, and two ranks'
 
 
 @pytest.fixture
@@ -60,9 +62,18 @@ def test_an_epoch_holds_every_piece_once_also_where_pieces_grow(windows, monkeyp
     assert not any(all(piece in found[0].y.tolist() for piece in window) for window in of_one_window)
 
 
+def test_batches_of_another_size_read_on_where_the_last_one_ended(windows):
+    batches, alike = Batches(windows, SIZE, 1), Batches(windows, SIZE, 1)
+    found = [batches.next(size=size) for size in (1, 1, 1, 2, SIZE, 1)]
+    same_windows = [alike.next() for _ in range(3)]
+    batches.close()
+    alike.close()
+    assert [len(batch.x) for batch in found] == [1, 1, 1, 2, SIZE, 1]
+    assert torch.equal(torch.cat([batch.x for batch in found]), torch.cat([batch.x for batch in same_windows]))
+
+
 def test_ranks_share_the_pieces_of_a_batch(windows):
-    shares = (slice(None), slice(0, 2), slice(2, 3))
-    whole, *parts = ([batch.x for batch in read(Batches(windows, SIZE, 1, share=share), 15, 2)] for share in shares)
+    whole, *parts = ([batch.x for batch in read(Batches(windows, SIZE, 1, share=share), 15, 2)] for share in SHARES)
     for one, first, second in zip(whole, *parts, strict=True):
         assert torch.equal(one, torch.cat([first, second]))
 
@@ -105,8 +116,7 @@ def test_places_that_infilling_leaves_over_carry_no_loss(windows):
 
 
 def test_ranks_that_share_a_batch_and_a_run_that_goes_on_read_the_same_examples_of_repair(run, windows):
-    shares = (slice(None), slice(0, 2), slice(2, 3))
-    whole, *parts = (read(Batches(windows, SIZE, 1, 0, mending(run, 0.5), share), 30) for share in shares)
+    whole, *parts = (read(Batches(windows, SIZE, 1, 0, mending(run, 0.5), share), 30) for share in SHARES)
     for one, *halves in zip(whole, *parts, strict=True):
         assert same(one, Batch(*map(torch.cat, zip(*halves, strict=True))))
     rest = read(Batches(windows, SIZE, 1, 13 * SIZE, mending(run, 0.5)), 17)

@@ -73,9 +73,23 @@ def test_windows_are_read_in_short_pieces_first(run, monkeypatch):
     assert read_json(out / "training.json")["flops"] == expected
 
 
+def test_batches_grow_to_their_size(run):
+    out = run(batch_warmup=0.5, budget="1024 tokens")
+    sizes = np.diff(read_table(out / "metrics.parquet")["tokens"], prepend=0)
+    assert sizes.tolist() == [32] * 8 + [64] * 4 + [128] * 4
+    config = ModelConfig(vocab_size=264, context_length=32, **run.settings()["model"])
+    training = read_json(out / "training.json")
+    assert training["flops"] == training["tokens"] * config.flops_per_token()
+
+
 @pytest.mark.parametrize(
     "knobs",
-    [{}, {"fim_share": 0.5, "fim_spm_share": 0.3, "context_warmup": 0.8}, {"repair_share": 0.5, "fim_share": 0.5}],
+    [
+        {},
+        {"fim_share": 0.5, "fim_spm_share": 0.3, "context_warmup": 0.8},
+        {"repair_share": 0.5, "fim_share": 0.5},
+        {"batch_warmup": 0.3, "context_warmup": 0.4, "budget": "768 tokens"},
+    ],
 )
 def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bytes(run, monkeypatch, knobs):
     monkeypatch.setattr(budget, "SHORTEST_PIECE", 8)

@@ -81,7 +81,9 @@ def benchmark(threads: int, repeats: int, precision: str, vocab_size: int, folde
         optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], knobs["embedding_rate"], threads)
         rows = knobs["batch_tokens"] // context
         micro_rows = max(1, min(-(-rows // threads), knobs["micro_batch_tokens"] // context))
-        engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows * context, pool, Interrupts(), Ranks())
+        engine = Engine(
+            model, optimizer, dtype, knobs["clip"], micro_rows * context, pool, threads, Interrupts(), Ranks()
+        )
         batches = Batches(random_windows(folder, settings, vocab_size), rows, knobs["seed"])
         batch = batches.next()
 

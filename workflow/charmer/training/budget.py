@@ -104,3 +104,21 @@ def pieces(progress: float, context: int, share: float) -> int:
     while context % (2 << doublings) == 0 and context // (2 << doublings) >= SHORTEST_PIECE:
         doublings += 1
     return 1 << max(0, doublings - int(progress / share * doublings)) if 0 <= progress < share else 1
+
+
+def batch_rows(progress: float, rows: int, first: int, share: float) -> int:
+    """How many windows make a batch: few at first, when their gradients agree and many small steps gain most.
+
+    What is lost by a smaller batch is only noise, of which a model that knows little needs little taken away
+    (McCandlish et al. 2018, arXiv:1812.06162; growing batches: Smith et al. 2017, arXiv:1711.00489).
+
+    Args:
+        progress: share of the budget that is spent.
+        rows: windows in the largest batch.
+        first: and in the first one.
+        share: of the budget over which batches grow, by doubling, from `first` to `rows`.
+    """
+    doublings = max(0, math.ceil(math.log2(rows / first)))
+    if not 0 <= progress < share:
+        return rows
+    return min(rows, first << int(progress / share * doublings)) if doublings else rows

@@ -21,12 +21,12 @@ BLOCK = 64  # batches in whose windows pieces are mixed
 
 
 class Batches:
-    """Endless batches of `size` windows, from window number `position` of the endless order on.
+    """Endless batches of up to `size` windows, from window number `position` of the endless order on.
 
     Each epoch has an order of its own; a batch may begin in one and end in the next.
 
     Args:
-        share: which windows of each batch are read: this rank's, where several share a batch.
+        share: gives for a batch of so many windows which of them are read: this rank's, where several share a batch.
         rearranging: gives for an epoch what its windows are put through; None: they stay as they are.
     """
 
@@ -37,30 +37,36 @@ class Batches:
         seed: int,
         position: int = 0,
         rearranging: Callable[[int], Rearrange] | None = None,
-        share: slice = slice(None),
+        share: Callable[[int], slice] = lambda size: slice(size),
     ) -> None:
         self.windows, self.size, self.seed, self.position = windows, size, seed, position
         self._rearranging, self._share = rearranging, share
         self._ordered, self._order = (-1, 0), np.zeros(0, np.int64)
         self._worker = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
-        self._pieces, self._next = 1, self._worker.submit(self._read, position, 1)
+        self._form, self._next = (1, size), self._worker.submit(self._read, position, 1, size)
 
-    def next(self, pieces: int = 1) -> Batch:
-        """The next batch, windows read in so many pieces; the one after it is read meanwhile, in as many."""
-        if pieces != self._pieces:
+    def next(self, pieces: int = 1, size: int | None = None) -> Batch:
+        """The next batch, of `size` windows read in so many pieces; the one after it is read meanwhile, in that form.
+
+        Args:
+            pieces: that each window is read in.
+            size: windows in this batch, at most `self.size`, which is the default.
+        """
+        form = pieces, size or self.size
+        if form != self._form:
             self._next.cancel()
-            self._pieces, self._next = pieces, self._worker.submit(self._read, self.position, pieces)
+            self._form, self._next = form, self._worker.submit(self._read, self.position, *form)
         batch = self._next.result()
-        self.position += self.size
-        self._next = self._worker.submit(self._read, self.position, pieces)
+        self.position += form[1]
+        self._next = self._worker.submit(self._read, self.position, *form)
         return batch
 
     def close(self) -> None:
         """Stop reading ahead."""
         self._worker.shutdown(cancel_futures=True)
 
-    def _read(self, position: int, pieces: int) -> Batch:
-        windows = np.arange(position, position + self.size)[self._share]
+    def _read(self, position: int, pieces: int, size: int) -> Batch:
+        windows = np.arange(position, position + size)[self._share(size)]
         numbers = (windows[:, None] * pieces + np.arange(pieces)).ravel()
         epochs, places = np.divmod(numbers, len(self.windows) * pieces)
         parts = [self._part(epoch, places[epochs == epoch], pieces) for epoch in np.unique(epochs).tolist()]

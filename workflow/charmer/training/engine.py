@@ -35,6 +35,7 @@ class Engine:
         clip: global gradient norm above which the gradients are scaled down to it.
         micro_tokens: computed at once, by each thread.
         pool: the threads, from `side_by_side`.
+        threads: in the pool; a batch is cut into at least as many micro-batches, if it has the windows.
         ranks: that share each batch; what `measure` gets is this rank's share.
     """
 
@@ -46,11 +47,13 @@ class Engine:
         clip: float,
         micro_tokens: int,
         pool: ThreadPoolExecutor,
+        threads: int,
         interrupts: Interrupts,
         ranks: Ranks,
     ) -> None:
         self.model, self.optimizer, self.dtype, self.clip = model, optimizer, dtype, clip
-        self.micro_tokens, self.pool, self.interrupts, self.ranks = micro_tokens, pool, interrupts, ranks
+        self.micro_tokens, self.pool, self.threads = micro_tokens, pool, threads
+        self.interrupts, self.ranks = interrupts, ranks
         self.weights = list(model.parameters())
         self.compiled = model.device.type == "cuda"
         self.hidden = torch.compile(model.hidden) if self.compiled else model.hidden
@@ -82,7 +85,8 @@ class Engine:
         """The micro-batches of a batch, on the device."""
         if self.model.device.type == "cuda":  # only from pinned memory does a copy run beside the computation
             batch = Batch(*(tensor.pin_memory() for tensor in batch))
-        rows = max(1, self.micro_tokens // batch.x.shape[1])
+        count, length = batch.x.shape
+        rows = max(1, min(self.micro_tokens // length, -(-count // self.threads)))
         for tensors in zip(*(tensor.split(rows) for tensor in batch), strict=True):
             yield Batch(*(tensor.to(self.model.device, non_blocking=True) for tensor in tensors))
 

@@ -23,7 +23,7 @@ from charmer.common.failure import Failure
 from charmer.common.progress import Progress
 from charmer.training import checkpoint
 from charmer.training.average import Average
-from charmer.training.budget import Budget, pieces, rate
+from charmer.training.budget import Budget, batch_rows, pieces, rate
 from charmer.training.data import Batches
 from charmer.training.engine import Engine
 from charmer.training.held_out import HeldOut
@@ -62,13 +62,17 @@ class Run:
         self.model, self.interrupts, self.ranks = engine.model, engine.interrupts, engine.ranks
         self.step = self.tokens = self.skips = self.evaluated = self.worse = 0
         self.seconds = self.last_step_seconds = 0.0
+        self.context = self.model.config.context_length
+        self.rows = knobs["batch_tokens"] // self.context
+        self.first_rows = max(1, self.ranks.size, min(self.rows, knobs["first_batch_tokens"] // self.context))
+        self.last_rows = batch_rows(0.0, self.rows, self.first_rows, knobs["batch_warmup"])
         self.saved = (-1, -1)
         self.average = Average(self.model, knobs["average"])
         self.best_weights = self._weights()
         self.record = Record()
 
     def resume(self) -> int:
-        """Take over the newest good checkpoint of this run, if there is one. Gives the number of steps taken.
+        """Take over the newest good checkpoint of this run, if there is one. Gives the number of tokens seen.
 
         Raises:
             Failure: ranks read different checkpoints.
@@ -83,6 +87,7 @@ class Run:
             values, tensors = found.values, found.tensors
             self.step, self.tokens, self.skips = values["step"], values["tokens"], values["skips"]
             self.seconds, self.last_step_seconds = values["seconds"], values["last_step_seconds"]
+            self.last_rows = values["last_rows"]
             self.evaluated, self.worse = values["evaluated"], values["worse"]
             self.record.load(_under("metrics/", tensors), values["evaluations"])
             self.model.load_state_dict(_under("model/", tensors))
@@ -94,13 +99,23 @@ class Run:
             logger.info(f"going on from step {self.step}, as left in {self.folder}")
         if self.ranks.first:
             self.record.watch(self.folder / "tensorboard")
-        return self.step
+        return self.tokens
 
     def save(self) -> None:
         """Write a checkpoint of the last complete step, unless there is one."""
         if self.saved == (self.step, self.evaluated) or not self.ranks.first:
             return
-        names = ("identity", "step", "tokens", "skips", "evaluated", "worse", "seconds", "last_step_seconds")
+        names = (
+            "identity",
+            "step",
+            "tokens",
+            "skips",
+            "evaluated",
+            "worse",
+            "seconds",
+            "last_step_seconds",
+            "last_rows",
+        )
         values = {name: getattr(self, name) for name in names} | {"evaluations": self.record.evaluations}
         parts = {
             "model": self.model.state_dict(),
@@ -147,8 +162,8 @@ class Run:
             share = rate(middle, self.knobs["schedule"], self.knobs["warmup"], self.knobs["decay"])
             learning_rate = self.knobs["learning_rate"] * share
             started = time.monotonic()
-            context = self.model.config.context_length
-            batch = batches.next(pieces(middle, context, self.knobs["context_warmup"]))
+            rows = batch_rows(middle, self.rows, self.first_rows, self.knobs["batch_warmup"])
+            batch = batches.next(pieces(middle, self.context, self.knobs["context_warmup"]), rows)
             waited = time.monotonic() - started
             loss, norm = self.engine.measure(batch)
             with self.interrupts.hold():  # weights and counters move together, or not at all
@@ -156,7 +171,7 @@ class Run:
                 if not skipped:
                     self.engine.update(learning_rate)
                     self.average.update(self.step + 1)
-                self.last_step_seconds = time.monotonic() - started
+                self.last_step_seconds, self.last_rows = time.monotonic() - started, rows
                 self.seconds = spent_before + time.monotonic() - begun
                 self._count(loss, learning_rate, norm, waited, middle, skipped, batch.x.shape[1])
             self._show(bar, f"loss {loss:.3f}")
@@ -180,8 +195,8 @@ class Run:
             raise KeyboardInterrupt
 
     def _progress(self, steps: float) -> float:
-        """Share of the budget that is spent after `steps` more steps."""
-        tokens = self.tokens + steps * self.knobs["batch_tokens"]
+        """Share of the budget that is spent after `steps` more steps like the last one."""
+        tokens = self.tokens + steps * self.last_rows * self.context
         return self.budget.progress(self.step + steps, tokens, self.seconds + steps * self.last_step_seconds)
 
     def _count(
@@ -199,7 +214,7 @@ class Run:
         Raises:
             Failure: too many steps in a row were skipped.
         """
-        count, seconds = self.knobs["batch_tokens"], self.last_step_seconds
+        count, seconds = self.last_rows * self.context, self.last_step_seconds
         self.step += 1
         self.tokens += count
         self.record.add_step(

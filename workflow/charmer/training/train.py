@@ -110,11 +110,11 @@ def _train(
     model.to(device)
 
     optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], knobs["embedding_rate"], workers)
-    engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows * context, pool, interrupts, ranks)
+    engine = Engine(model, optimizer, dtype, knobs["clip"], micro_rows * context, pool, workers, interrupts, ranks)
     peak = matrix_peak(device, dtype, pool, workers) * ranks.size
     run = Run(Budget.parse(knobs["budget"]), knobs, engine, held_out, checkpoints, identity, peak)
-    done = run.resume() * rows
-    batches = Batches(windows, rows, knobs["seed"], done, _rearranging(knobs, tokenizer, faults), ranks.share(rows))
+    done = run.resume() // context
+    batches = Batches(windows, rows, knobs["seed"], done, _rearranging(knobs, tokenizer, faults), ranks.share)
     try:
         run.go(batches)
     finally:
@@ -126,13 +126,16 @@ def _train(
     model.load_state_dict(run.best_weights)
     folder.save(out, model, data["tokenizer"])
     run.record.write(out)
+    steps = run.record.metrics
     summary = {
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "steps": run.step,
         "tokens": run.tokens,
         "seconds": run.seconds,
-        "flops": knobs["batch_tokens"]
-        * sum(config.flops_per_token(int(read)) for read in run.record.metrics["context"]),
+        "flops": sum(
+            count * config.flops_per_token(int(read))
+            for count, read in zip(np.diff(steps["tokens"], prepend=0).tolist(), steps["context"], strict=True)
+        ),
         "bits_per_byte": run.record.best,
         "budget": knobs["budget"],
         "threads": workers,
