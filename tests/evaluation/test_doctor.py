@@ -29,7 +29,7 @@ SETTINGS = {
     "pack": {"context_length": CONTEXT, "dataset_mb": 1.0, "overlap": 0.0},
     "model": {"layers": 1, "width": 32, "heads": 2, "kv_heads": 1, "hidden": 64},
 }
-KNOBS = {"windows": 16, "texts": 4, "max_bytes": 192, "temperature": 1.0, "seed": 1}
+KNOBS = {"windows": 16, "texts": 4, "max_bytes": 192, "temperature": 1.0, "shown_temperature": 0.5, "seed": 1}
 WORDS = ("apple", "bread", "cloud", "dream", "earth", "flame", "grape", "house", "ivory", "jewel", "knife", "lemon")
 
 
@@ -175,7 +175,8 @@ def test_a_text_learned_by_heart_is_named(tmp_path):
 def test_a_model_that_repeats_itself_is_named(tmp_path):
     data = corpus(tmp_path, ["x = 1\n" * 60 + module(seed) for seed in range(100)])
     found = named(diagnosis(trained(tmp_path, data), data))
-    assert found == {"repetition: repeated", "memorisation: recited"}, "the line that it repeats is one of its text's"
+    assert found > {"repetition: repeated", "repetition: shown"}
+    assert found - {"repetition: repeated", "repetition: shown"} == {"memorisation: recited"}, "the line is its text's"
 
 
 def test_spikes_are_counted_against_the_noise_of_the_curve():

@@ -40,7 +40,8 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     Args:
         model: the model's folder, with the tables of its training.
         data: tokens, documents and windows of train and val.
-        settings: windows (of each split, scored), texts and max_bytes (written freely), temperature, seed.
+        settings: windows (of each split, scored), texts and max_bytes (written freely), temperature, seed;
+            shown_temperature, at which the same is written once more.
         threads: of the CPU.
 
     Raises:
@@ -144,12 +145,20 @@ def _of_text(
     beside = f"{says}; of unseen files {others:.0%}"
     yield Sign("memorisation", "recited", own - others, "share", 0.1, beside, cure, judged)
 
-    decoded = ([tokenizer.decode(part) for part in texts] for texts in (written, unseen))
-    again, usual = map(_repeated, equal_lengths(*decoded))
+    again, usual = _repetition(tokenizer, written, unseen)
     # Healthy: -0.03 to 0.1 where every token is drawn as the model has it (temperature 1). Broken: 0.9.
     says = f"{again:.0%} of the 4-grams that it writes are repeated; of those of unseen files {usual:.0%}"
     cure = "raise train.budget (a model that has learned little repeats itself) or lower curate.near_duplicates"
     yield Sign("repetition", "repeated", again - usual, "share", 0.2, says, cure, judged)
+
+    # What people are shown is drawn with more care, and a small model's likeliest text goes round in circles.
+    cooler = settings["shown_temperature"]
+    again, usual = _repetition(tokenizer, from_nothing(network, tokenizer, settings | {"temperature": cooler}), unseen)
+    says = (
+        f"at temperature {cooler:g} {again:.0%} of the 4-grams that it writes are repeated; of unseen files {usual:.0%}"
+    )
+    cure = "raise train.budget or model.width; until then ask it with --temperature 0.8 or --repetition-penalty 1.1"
+    yield Sign("repetition", "shown", again - usual, "share", 0.3, says, cure, judged)
 
 
 def _beginnings(data: dict[str, Path], tokenizer: Tokenizer, settings: dict[str, Any]) -> list[np.ndarray]:
@@ -159,6 +168,12 @@ def _beginnings(data: dict[str, Path], tokenizer: Tokenizer, settings: dict[str,
     places = zip(table_["start"].to_pylist(), table_["tokens"].to_pylist(), strict=True)
     chosen = [place for place in places if place[1]][: settings["texts"]]
     return [head(tokenizer, flat[start : start + tokens], settings["max_bytes"]) for start, tokens in chosen]
+
+
+def _repetition(tokenizer: Tokenizer, *both: Sequence[Sequence[int]] | Sequence[np.ndarray]) -> tuple[float, float]:
+    """The share of repeated 4-grams in what the model wrote and in unseen files, cut to equal lengths."""
+    again, usual = map(_repeated, equal_lengths(*([tokenizer.decode(part) for part in texts] for texts in both)))
+    return again, usual
 
 
 def _repeated(texts: Sequence[Words]) -> float:

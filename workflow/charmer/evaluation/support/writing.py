@@ -21,7 +21,7 @@ from charmer.inference.healing import Prompt
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
-TOGETHER = 64  # prompts whose continuations are written in one call
+TOGETHER = 512  # prompts whose continuations are written in one call; a slot that falls free takes the next of them
 
 
 class Written(NamedTuple):
