@@ -77,4 +77,4 @@ def test_a_process_of_the_family_can_be_left_out(folder, holder):
 
 def test_nothing_is_said_where_nothing_is_locked(folder):
     assert alive.enter("this test", folder) == []
-    assert [path.name for path in (folder / "alive").iterdir()] == [f"{os.getpid()}.json"]
+    assert [path.name for path in (folder / "alive").iterdir()] == [f"{os.uname().nodename}-{os.getpid()}.json"]

@@ -13,7 +13,8 @@ rule calibrate:
         "results/models/{model}/calibrate.benchmark.tsv"
     threads: SHARE
     resources:
-        mem_mb=3000,
+        mem_mb=grown(3000),
+        runtime=grown(60),
     params:
         job=lambda wildcards: CATALOGUE.job("models", wildcards.model, "calibrate.py"),
     script:

@@ -1,5 +1,6 @@
 # What the rules share: the checked configuration, and the catalogue of variants that it asks for.
 
+import math
 import os
 import sys
 
@@ -20,6 +21,12 @@ from charmer.common.failure import Failure
 from charmer.pipeline import alive, comparison, grid
 from charmer.pipeline.catalogue import SCRIPTS, Catalogue
 from charmer.pipeline.closing import Call
+from charmer.pipeline.demands import (
+    grown,
+    training_gpus,
+    training_mb,
+    training_minutes,
+)
 from charmer.pipeline.fingerprint import fingerprint
 from charmer.pipeline.paths import (
     SPLITS,
@@ -45,6 +52,12 @@ TYPED = {  # of these what --config says itself, not a file that --configfile na
     if key not in ASKED
 }
 
+LIMITS = workflow.resource_settings
+# Jobs of a cluster count, each with a node's cores of its own; cores alone count on one machine.
+ON_CLUSTER = workflow.remote_exec or LIMITS.nodes is not None
+# Of one job. On a cluster no number of cores is the call's: profiles/slurm says `max-threads`. `--report` gives none.
+CORES = min(filter(None, [LIMITS.cores, LIMITS.max_threads]), default=1)
+
 try:
     PLAN = Plan.of(resolve({key: config[key] for key in config if key not in ASKED}))
     GRID = (
@@ -55,7 +68,7 @@ try:
     COMPARED = comparison.named(config["runs"]) if "runs" in config else None
     CATALOGUE = Catalogue([PLAN, *(GRID.plans if GRID else [])])
     if GRID:
-        grid.check_clock(GRID, workflow.resource_settings.cores or 1)
+        grid.check_clock(GRID, 1 if ON_CLUSTER else CORES)
 except Failure as failure:
     raise WorkflowError(str(failure)) from None
 
@@ -95,10 +108,21 @@ def of_the_one_run(*files):
     return given
 
 
-CORES = workflow.resource_settings.cores or 1  # none are given to `snakemake --report`
-# Of a model's training or evaluation. The runs of a grid go side by side, each on its part of the cores: the small
-# operations of small models, and the start of every job, gain little from more threads.
-SHARE = max(1, CORES // (len(GRID.cells) if GRID else 1))
+# Of a model's training or evaluation. The runs of a grid go side by side, each on its part of a machine's cores: the
+# small operations of small models, and the start of every job, gain little from more threads.
+SHARE = max(1, CORES // (len(GRID.cells) if GRID and not ON_CLUSTER else 1))
+
+
+def of_training(demand, scaled=True):
+    """A resource of the rule train, from the settings of its model; twice as much with every attempt."""
+
+    def amount(wildcards, threads, attempt):
+        settings = CATALOGUE.plan("models", wildcards.model).model.settings
+        grow = 2 ** (attempt - 1) if scaled else 1
+        return math.ceil(demand(settings, threads, training_gpus(settings)) * grow)
+
+    return amount
+
 
 if workflow.is_main_process:
     OTHERS = alive.enter()

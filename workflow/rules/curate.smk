@@ -24,7 +24,8 @@ rule curate:
         "results/corpus/{corpus}/benchmark.tsv"
     threads: CORES
     resources:
-        mem_mb=2000,
+        mem_mb=grown(2000, per_mb=8),
+        runtime=grown(60, per_mb=0.5),
     params:
         job=lambda wildcards: CATALOGUE.job("corpus", wildcards.corpus, "curate.py"),
     script:

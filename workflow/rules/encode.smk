@@ -15,7 +15,8 @@ rule encode:
         "results/tokens/{vocab}/{split}.benchmark.tsv"
     threads: CORES
     resources:
-        mem_mb=2000,
+        mem_mb=grown(2000, per_mb=4),
+        runtime=grown(30, per_mb=0.1),
     params:
         job=lambda wildcards: CATALOGUE.job("vocab", wildcards.vocab, "encode.py"),
     script:

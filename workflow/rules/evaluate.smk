@@ -18,7 +18,8 @@ rule evaluate:
         "results/metrics/{metric}/benchmark.tsv"
     threads: SHARE
     resources:
-        mem_mb=4000,
+        mem_mb=grown(4000),
+        runtime=grown(120),
     params:
         job=lambda wildcards: CATALOGUE.job(
             "metrics",

@@ -57,7 +57,8 @@ if GRID:
         benchmark:
             f"{GRID.folder}/benchmark.tsv"
         resources:
-            mem_mb=2000,
+            mem_mb=grown(2000),
+            runtime=grown(30),
         params:
             job={
                 "settings": GRID.settings,

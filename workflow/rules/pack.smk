@@ -18,7 +18,8 @@ rule pack:
     benchmark:
         "results/windows/{windows}/{split}.benchmark.tsv"
     resources:
-        mem_mb=2000,
+        mem_mb=grown(2000, per_mb=4),
+        runtime=grown(30),
     params:
         job=lambda wildcards: CATALOGUE.job("windows", wildcards.windows, "pack.py"),
     script:

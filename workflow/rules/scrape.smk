@@ -10,10 +10,11 @@ rule scrape:
         "results/sources/{source}/scrape.log",
     benchmark:
         "results/sources/{source}/benchmark.tsv"
-    # One job a source, side by side; a source takes the cores that the others leave.
-    threads: max(1, CORES // len(PLAN.sources))
+    # One job a source, side by side; on one machine a source takes the cores that the others leave.
+    threads: CORES if ON_CLUSTER else max(1, CORES // len(PLAN.sources))
     resources:
-        mem_mb=2000,
+        mem_mb=grown(2000),
+        runtime=grown(120),
     params:
         # The source's files are no inputs: a digest over what its globs select stands in the mapping instead.
         job=lambda wildcards: CATALOGUE.job(

@@ -20,7 +20,9 @@ rule train:
         "results/models/{model}/benchmark.tsv"
     threads: SHARE
     resources:
-        mem_mb=4000,
+        mem_mb=of_training(training_mb),
+        runtime=of_training(training_minutes),
+        gpu=of_training(lambda settings, threads, gpus: gpus, scaled=False),
     params:
         job=lambda wildcards: CATALOGUE.job("models", wildcards.model, "train.py"),
     script:

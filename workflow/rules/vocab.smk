@@ -14,7 +14,8 @@ rule vocab:
         "results/vocab/{vocab}/benchmark.tsv"
     threads: CORES
     resources:
-        mem_mb=2000,
+        mem_mb=grown(2000),
+        runtime=grown(60, per_mb=0.01),
     params:
         job=lambda wildcards: CATALOGUE.job("vocab", wildcards.vocab, "vocab.py"),
     script:

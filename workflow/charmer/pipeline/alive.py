@@ -5,6 +5,10 @@ refuses every later call until somebody types a flag; and any call that ends rem
 each Snakemake process, and each job, holds an operating-system lock (flock) on a file of its own for as long as it
 lives. The kernel drops that lock however the process ends, so a file that can be locked belongs to a dead process,
 whatever its process number means by now.
+
+On a cluster the folder is shared and a job lives on another machine, perhaps longer than the Snakemake that sent it. So
+a file is named by host and process, and the lock must hold across machines, as it does on NFS 4, GPFS, Lustre (mounted
+with `flock`) and BeeGFS (with `tuneUseGlobalFileLocks`).
 """
 
 from __future__ import annotations
@@ -29,32 +33,53 @@ _held: dict[Path, IO[str]] = {}  # open for the life of the process: closing a f
 
 @dataclass(frozen=True)
 class Holder:
-    """A living process that works in the folder, and the files that it is about to write."""
+    """A living process that works in the folder, and the files that it is about to write.
+
+    Attributes:
+        job: whether it is one job, and no call of Snakemake.
+        slurm: number of the Slurm job that it is; empty outside of one.
+        outputs: of a whole call of Snakemake; a job has none here.
+    """
 
     pid: int
     host: str
     since: str
     command: str
+    job: bool = False
+    slurm: str = ""
     outputs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.since}: {self.command}"
+
+    def stopping(self) -> str:
+        """What stops it."""
+        if self.slurm:
+            return f"scancel {self.slurm}"
+        return f"kill {self.pid}" if self.host == os.uname().nodename else f"ssh {self.host} kill {self.pid}"
 
 
 def enter(command: str | None = None, folder: Path = FOLDER) -> list[str]:
     """Hold a lock for this process, and clear away what dead ones left.
 
     Args:
-        command: what this process is, for others to read; by itself its command line.
+        command: what this job is, for others to read; a call of Snakemake gives none, and is its command line.
         folder: Snakemake's own folder.
 
     Returns:
-        Lines for the person: a lock that was removed, and who else is at work here.
+        Lines for the person: a lock that was removed, who else is at work here, and jobs that outlived their Snakemake.
     """
-    _hold(folder, command or " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]))
+    _hold(folder, command or " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]), job=command is not None)
     living = others(folder)
     lines = [f"another Snakemake is at work in this folder: {holder}" for holder in living if holder.outputs]
     locks = folder / "locks"
+    if not lines and locks.is_dir():
+        lines = [
+            f"its Snakemake is gone, but {holder.command} still runs on {holder.host}; "
+            f"wait for it, or: {holder.stopping()}"
+            for holder in living
+            if holder.job
+        ]
     # Whoever lives may stand behind a lock, so that only a lone process may take it for a dead one's.
     if not living and locks.is_dir() and any(locks.iterdir()):
         shutil.rmtree(locks, ignore_errors=True)
@@ -76,7 +101,7 @@ def others(folder: Path = FOLDER, but: Iterable[int] = ()) -> list[Holder]:
     """The other living processes, those of the numbers `but` left out; the files of dead ones are removed."""
     living = []
     for path in sorted((folder / "alive").glob("*.json")):
-        if path == _own(folder) or path.stem in {str(pid) for pid in but}:
+        if path == _own(folder) or path in {_own(folder, pid) for pid in but}:
             continue
         with contextlib.suppress(FileNotFoundError), path.open("r+", encoding="utf-8") as file:
             if _lock(file):
@@ -87,11 +112,11 @@ def others(folder: Path = FOLDER, but: Iterable[int] = ()) -> list[Holder]:
     return living
 
 
-def _own(folder: Path) -> Path:
-    return folder / "alive" / f"{os.getpid()}.json"
+def _own(folder: Path, pid: int | None = None) -> Path:
+    return folder / "alive" / f"{os.uname().nodename}-{pid or os.getpid()}.json"
 
 
-def _hold(folder: Path, command: str) -> None:
+def _hold(folder: Path, command: str, job: bool) -> None:
     path = _own(folder)
     if path in _held:
         return
@@ -104,7 +129,8 @@ def _hold(folder: Path, command: str) -> None:
             break
         file.close()
     if locked:
-        _write(file, Holder(os.getpid(), os.uname().nodename, time.strftime("%H:%M:%S"), command))
+        slurm = os.environ.get("SLURM_JOB_ID", "")
+        _write(file, Holder(os.getpid(), os.uname().nodename, time.strftime("%H:%M:%S"), command, job, slurm))
         atexit.register(path.unlink, missing_ok=True)
     _held[path] = file
 

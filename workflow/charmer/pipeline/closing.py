@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from charmer.common.failure import DISK_FULL, Failure
-from charmer.pipeline import alive, gaps
+from charmer.pipeline import alive, gaps, slurm
 from charmer.pipeline.catalogue import AWAY, Catalogue
 from charmer.pipeline.grid import Grid
 from charmer.pipeline.job import INTERRUPTED, REASONS, reasons
@@ -56,9 +56,14 @@ class Call:
         """Before the first job.
 
         Raises:
-            Failure: what a job would read is not there, or another living Snakemake is writing some of the same files.
+            Failure: what a job would read is not there, or another living Snakemake is writing some of the same files,
+                or the jobs should go to a Slurm that is not here.
         """
         self.executed = True
+        plugin = getattr(self.workflow, "executor_plugin", None)
+        if plugin is not None and plugin.name == "slurm" and shutil.which("sbatch") is None:
+            self.words = [f"error: {slurm.ABSENT}"]
+            raise Failure(slurm.ABSENT)
         self.words = [f"error: {reason}" for reason in self._away()]
         if self.words:
             raise Failure("what these jobs would read is not there")
@@ -75,21 +80,24 @@ class Call:
     def fail(self, log: Any) -> None:
         """After a job failed. `log` is the path, or paths, of Snakemake's log of this call."""
         told = reasons()
-        if INTERRUPTED in told:
+        paths = [log] if isinstance(log, str | Path) else log
+        text = "".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in paths)
+        ended = slurm.endings(text)
+        if ended:  # a job that Slurm ended took that for an interruption
+            self.words = [f"error: {line}" for line in dict.fromkeys([*ended, *told]) if line != INTERRUPTED]
+        elif INTERRUPTED in told:
             self.words = ["stopped; the same command goes on from here"]
         elif told:
             self.words = [f"error: {line}" for line in dict.fromkeys(told)]
         elif shutil.disk_usage(".").free < 1e6:
             self.words = [f"error: {DISK_FULL}"]
         else:
-            paths = [log] if isinstance(log, str | Path) else log
-            text = "".join(Path(path).read_text(encoding="utf-8", errors="replace") for path in paths)
             self.words = [
                 f"error: {rule}: ended without a word (killed from outside, or out of memory?); its log: {file}"
                 for rule, file in re.findall(r"Error in rule (\w+):.*?\n\s+log: (\S+)", text, re.DOTALL)
             ]
 
-        if self.grid is not None and "grid" in self._targets() and INTERRUPTED not in told:
+        if self.grid is not None and "grid" in self._targets() and (ended or INTERRUPTED not in told):
             self.words = [*gaps.write_page(self.grid), *self.words]
 
     def close(self, reasons_file: Path) -> None:
