@@ -63,11 +63,24 @@ def archive_files(source: dict[str, Any], selection: Selection, limit: int) -> I
         if entry.problem is not None:
             yield Refusal(name, name, entry.bytes, entry.problem, entry.detail)
             continue
-        try:
-            with Path(entry.place).open("rb") as file:
-                yield from _files(file, entry.bytes, name, f"{name}/" if several else "", selection, limit)
-        except OSError as error:
-            yield Refusal(name, name, entry.bytes, *obstacle(error, entry.place))
+        yield from members_of(Path(entry.place), entry.bytes, name, f"{name}/" if several else "", selection, limit)
+
+
+def members_of(
+    archive: Path, packed: int, name: str, prefix: str, selection: Selection, limit: int
+) -> Iterator[Found | Refusal]:
+    """The selected members of one archive of `packed` bytes.
+
+    Args:
+        name: of the archive, for people.
+        prefix: of the paths that its members get.
+        selection, limit: as of `archive_files`.
+    """
+    try:
+        with archive.open("rb") as file:
+            yield from _files(file, packed, name, prefix, selection, limit)
+    except OSError as error:
+        yield Refusal(name, name, packed, *obstacle(error, str(archive)))
 
 
 def _files(

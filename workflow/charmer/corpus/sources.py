@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from charmer.common.failure import Failure
-from charmer.corpus import archives, directories, distributions, git
+from charmer.corpus import archives, directories, distributions, git, releases
 from charmer.corpus.found import Found
 from charmer.corpus.refusal import Refusal
 from charmer.corpus.selection import Selection
@@ -23,7 +23,7 @@ ON_DISK = {"directory", "stdlib", "distributions"}  # kinds whose files lie on t
 def digest(source: dict[str, Any], settings: dict[str, Any]) -> str:
     """A hexadecimal digest of the files that a source selects: relative path, size and modification time of each.
 
-    For archives those of the archives themselves, for a git repository the id of the commit.
+    For archives those of the archives themselves, for releases their versions, for a git repository the commit's id.
 
     Args:
         source: one entry of the config's `sources`.
@@ -55,6 +55,8 @@ def files(source: dict[str, Any], settings: dict[str, Any]) -> Iterator[Found | 
             return distributions.distribution_files(source, selection)
         case "archive":
             return archives.archive_files(source, selection, largest_file(settings))
+        case "releases":
+            return releases.release_files(source, selection, largest_file(settings))
         case "git":
             return git.git_files(source, selection, largest_file(settings))
     raise Failure(f"source {source['name']}: unknown kind {source['kind']}")
@@ -75,6 +77,8 @@ def _entries(source: dict[str, Any], selection: Selection) -> Iterator[directori
             return distributions.distribution_entries(source, selection)
         case "archive":
             return archives.archive_entries(source, selection)
+        case "releases":
+            return releases.release_entries(source)
         case "git":
             commit = git.commit_of(source)
             return iter([directories.Entry(source["path"], commit, "commit", -1, 0)])

@@ -286,7 +286,7 @@ def _mismatches(settings: Settings) -> Iterator[str]:
         yield f"sources: the name {name!r} stands twice; allowed: a name of its own for each source"
     if not settings["sources"] and not settings["code"]:
         yield "sources: is empty, and so is code; allowed: at least one source, or code: [a directory]"
-    needs = {"directory": "path", "archive": "path", "git": "path", "distributions": "packages"}
+    needs = {"directory": "path", "archive": "path", "git": "path", "distributions": "packages", "releases": "packages"}
     for source in settings["sources"]:
         needed = needs.get(source["kind"])
         if needed and not source.get(needed):
