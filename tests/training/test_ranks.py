@@ -23,6 +23,7 @@ from charmer.common.files import read_json, read_table
 from charmer.training import checkpoint
 from charmer.training.launch import launch
 from charmer.training.ranks import Ranks, wanted_ranks
+from charmer.training.run import Run
 
 processes = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 
@@ -66,6 +67,28 @@ def test_two_ranks_train_as_one_does(run, knobs, tolerance):
     np.testing.assert_allclose(two["gradient_norm"][:5], one["gradient_norm"][:5], rtol=10 * tolerance)
     assert read_json(both / "training.json")["ranks"] == 2
     assert read_json(alone / "training.json")["ranks"] == 1
+
+
+def test_another_number_of_ranks_goes_on_the_same_but_for_rounding(run, monkeypatch):
+    whole = run("whole")
+
+    def stop(self, *arguments) -> None:
+        count(self, *arguments)
+        if self.step == 6:
+            self.save()
+            raise KeyboardInterrupt
+
+    count = Run._count
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "_count", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run("stopped")
+    both = together(run, "both")
+    one, two = (read_table(folder / "metrics.parquet").to_pydict() for folder in (whole, both))
+    assert two["step"] == one["step"]
+    assert two["loss"][:6] == one["loss"][:6], "what one rank did stands there"
+    np.testing.assert_allclose(two["loss"][6:], one["loss"][6:], rtol=1e-3)
+    assert read_json(both / "training.json")["ranks"] == 2
 
 
 def test_shares_are_the_whole_batch_without_overlap():
@@ -143,6 +166,12 @@ def test_the_number_of_ranks_is_checked_against_the_device(run, monkeypatch):
     assert wanted_ranks("auto", torch.device("cuda")) == 2 and wanted_ranks(1, torch.device("cuda")) == 1
     with pytest.raises(Failure, match=r"train\.ranks: 4 processes need a GPU each, and PyTorch finds 2"):
         wanted_ranks(4, torch.device("cuda"))
+    assert wanted_ranks("auto", torch.device("cuda"), nodes=2, gpus=4) == 4
+    assert wanted_ranks("auto", torch.device("cpu"), nodes=2) == 2
+    with pytest.raises(Failure, match=r"gpu=8, and PyTorch finds 2 on each of 2 nodes"):
+        wanted_ranks("auto", torch.device("cuda"), nodes=2, gpus=8)
+    with pytest.raises(Failure, match=r"train\.ranks: 3 processes do not divide among 2 nodes"):
+        wanted_ranks(3, torch.device("cpu"), nodes=2)
 
 
 def test_one_rank_needs_no_distributed_torch(run, monkeypatch):

@@ -124,17 +124,29 @@ def joined(device: torch.device) -> Iterator[tuple[Ranks, torch.device]]:
     distributed.destroy_process_group()  # not after an error: it would wait for ranks that may be gone
 
 
-def wanted_ranks(wanted: int | str, device: torch.device) -> int:
-    """How many processes the knob `train.ranks` stands for.
+def wanted_ranks(wanted: int | str, device: torch.device, nodes: int = 1, gpus: int = 0) -> int:
+    """How many processes the knob `train.ranks` stands for: on all nodes together, equally many on each.
+
+    Args:
+        device: of each process.
+        nodes: among which they divide; "auto" is one a GPU, or one a node.
+        gpus: that the job was given on all nodes; 0: all that PyTorch finds.
 
     Raises:
-        Failure: more than there are GPUs.
+        Failure: more than there are GPUs, or no whole number a node.
     """
-    there = torch.cuda.device_count() if device.type == "cuda" else None
+    there = torch.cuda.device_count() * nodes if device.type == "cuda" else None
+    if gpus > (there or 0):
+        raise Failure(
+            f"resources of train: gpu={gpus}, and PyTorch finds {(there or 0) // nodes} on each of {nodes} nodes; "
+            "name what the nodes have, and set train.device to auto or cuda"
+        )
     if wanted == "auto":
-        return there or 1
+        return gpus or there or nodes
     if device.type == "mps" and int(wanted) > 1:
         raise Failure(f"train.ranks: {wanted} processes cannot share one mps device; allowed: auto or 1")
     if there is not None and int(wanted) > there:
         raise Failure(f"train.ranks: {wanted} processes need a GPU each, and PyTorch finds {there}; lower it")
+    if int(wanted) % nodes:
+        raise Failure(f"train.ranks: {wanted} processes do not divide among {nodes} nodes; allowed: auto or a multiple")
     return int(wanted)

@@ -97,6 +97,8 @@ class Run:
             self.engine.optimizer.load(_under("optimizer/", tensors))
             torch.set_rng_state(tensors["random"])
             logger.info(f"going on from step {self.step}, as left in {self.folder}")
+            if values["ranks"] != self.ranks.size:
+                logger.info(f"{values['ranks']} ranks left it, {self.ranks.size} go on: the same but for rounding")
         if self.ranks.first:
             self.record.watch(self.folder / "tensorboard")
         return self.tokens
@@ -117,6 +119,7 @@ class Run:
             "last_rows",
         )
         values = {name: getattr(self, name) for name in names} | {"evaluations": self.record.evaluations}
+        values["ranks"] = self.ranks.size
         parts = {
             "model": self.model.state_dict(),
             "best": self.best_weights,
