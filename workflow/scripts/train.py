@@ -4,8 +4,8 @@ In:  windows, tokens and documents of train and val, and the tokenizer
 Out: weights, configuration and tokenizer in one folder, `metrics` (a row a step), `held_out`, `summary`
 
 Checkpoints lie in a folder of their own, since Snakemake deletes the outputs of a job that fails. They are gone on
-with only by a job of the same settings, code and data. With several GPUs (`train.ranks`) or nodes (the resource `nodes`)
-this starts a process on each.
+with only by a job of the same settings, code and data. With several GPUs (`train.ranks`) or nodes (the resource
+`nodes`) this starts a process on each.
 """
 
 from pathlib import Path
