@@ -13,6 +13,7 @@ from typing import Any
 
 from charmer.common.failure import Failure
 from charmer.common.files import sha256_of
+from charmer.model import manifest
 from charmer.model.shape import CONFIG, TOKENIZER, WEIGHTS, read_shape
 
 Settings = dict[str, Any]
@@ -31,6 +32,7 @@ def given(path: str) -> Settings:
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise Failure(f"train.init_from: {path} lacks {', '.join(missing)}; name the folder of a trained model")
+    manifest.check(folder)
     shape, tokenizer = read_shape(folder / CONFIG), Tokenizer.load(folder / TOKENIZER)
     if shape["vocab_size"] != tokenizer.vocab_size:
         raise Failure(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from charmer.tokens.tokenizer import Tokenizer
 
 CHECKOUT = Path(__file__).parents[4]
-PRETRAINED = CHECKOUT / "resources" / "pretrained"
-CONFIG = "config.json"
+SHIPPED = CHECKOUT / "resources" / "pretrained"
+INSTALLED = Path(sysconfig.get_path("data")) / "share" / "charmer" / "pretrained"  # where a wheel puts it
+PRETRAINED = SHIPPED if SHIPPED.is_dir() or not INSTALLED.is_dir() else INSTALLED
+CONFIG, MANIFEST = "config.json", "release.json"
 SMOKE = "smoke"
 
 
@@ -57,9 +60,9 @@ def folder(name: str | None) -> Path:
         Failure: there is no such model.
     """
     if name is None:
-        return PRETRAINED if (PRETRAINED / CONFIG).exists() else latest()
+        return PRETRAINED if _ships() else latest()
     if name == "pretrained":
-        if not (PRETRAINED / CONFIG).exists():
+        if not _ships():
             raise Failure("--model pretrained: no model ships with this version; name a folder, or latest")
         return PRETRAINED
     if name == "latest":
@@ -67,6 +70,11 @@ def folder(name: str | None) -> Path:
     if not (Path(name) / CONFIG).exists():
         raise Failure(f"--model {name}: holds no {CONFIG}; name a model's folder (results/models/...), or latest")
     return Path(name)
+
+
+def _ships() -> bool:
+    """Whether a model ships; one that lost a file is refused when it is opened, and not taken for none."""
+    return any((PRETRAINED / name).exists() for name in (CONFIG, MANIFEST))
 
 
 def latest() -> Path:
@@ -129,9 +137,12 @@ def load(options: argparse.Namespace) -> tuple[Transformer, Tokenizer]:
     """Open the model that the options name, and set PyTorch's threads.
 
     Raises:
-        Failure: there is none, or one of its files is damaged.
+        Failure: there is none, or one of its files is missing, damaged or of another model.
     """
     chosen = folder(options.model)
+    from charmer.model import manifest
+
+    manifest.check(chosen)
     import torch
 
     from charmer.model import folder as model_folder
