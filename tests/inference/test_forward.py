@@ -1,49 +1,63 @@
-"""The forward pass without modules: its matrices in 8 bits are the same network whichever product is taken."""
+"""The forward pass without modules: read, copied or compiled, it is the same network."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 import torch
-from charmer.inference.forward import FEW, Forward, Matrix
+from charmer.inference.forward import Forward, in_eight_bits
 from charmer.model.network import ModelConfig, Transformer
 
 
-@pytest.fixture(scope="module")
-def weight() -> torch.Tensor:
-    torch.set_num_threads(1)
-    return torch.randn(48, 64, generator=torch.Generator().manual_seed(1)) * torch.logspace(-3, 1, 48)[:, None]
-
-
-def test_eight_bits_are_off_by_half_a_step_of_their_row_at_most(weight):
-    whole = Matrix(weight, torch.float32, eight_bits=True).weight
-    step = weight.abs().amax(1, keepdim=True) / 127
-    assert ((whole - weight).abs() <= step * 0.502).all()
-    assert torch.equal(Matrix(weight, torch.float32, eight_bits=False).weight, weight)
-
-
-def test_few_rows_and_many_are_products_with_the_same_matrix(weight):
-    matrix = Matrix(weight, torch.bfloat16, eight_bits=True)
-    x = torch.randn(FEW + 1, 64, generator=torch.Generator().manual_seed(2)).bfloat16()
-    exact = x.float() @ (matrix.whole * matrix.scales.float()[:, None]).T
-    size = exact.abs().amax(0)
-    assert ((matrix(x).float() - exact).abs() / size).max() < 0.01
-    assert ((matrix(x[:FEW]).float() - exact[:FEW]).abs() / size).max() < 0.01
-
-
-def test_a_row_of_zeros_stays_one():
-    matrix = Matrix(torch.zeros(4, 32), torch.bfloat16, eight_bits=True)
-    assert not matrix(torch.ones(1, 32, dtype=torch.bfloat16)).any()
-
-
-def test_a_copied_beginning_gives_the_logits_of_a_read_one():
+def network() -> Transformer:
     torch.set_num_threads(1)
     model = Transformer(ModelConfig(50, layers=2, width=16, heads=2, kv_heads=1, hidden=32, context_length=24))
     generator = torch.Generator().manual_seed(0)
     for weight in model.parameters():
         weight.data.copy_(torch.randn(weight.shape, generator=generator) * 0.4 + (weight.ndim == 1))
+    return model
+
+
+def test_eight_bits_are_off_by_half_a_step_of_their_row_at_most():
+    weight = torch.randn(48, 64, generator=torch.Generator().manual_seed(1)) * torch.logspace(-3, 1, 48)[:, None]
+    whole, scales = in_eight_bits(weight)
+    assert whole.dtype == torch.int8 and int(whole.abs().amax()) == 127
+    assert ((whole * scales[:, None] - weight).abs() <= scales[:, None] * 0.501).all()
+
+
+def test_a_row_of_zeros_stays_one():
+    whole, scales = in_eight_bits(torch.zeros(4, 32))
+    assert not whole.any() and scales.isfinite().all()
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="the kernel needs Numba")
+@pytest.mark.parametrize(
+    ("dtype", "eight_bits", "off"),
+    [
+        (torch.float32, False, 1e-5),
+        (torch.float32, True, 1e-5),
+        (torch.bfloat16, False, 0.03),
+        (torch.bfloat16, True, 0.03),
+    ],
+)
+def test_the_kernel_and_pytorch_write_with_the_same_network(dtype, eight_bits, off):
+    with torch.inference_mode():
+        forward = Forward(network(), 2, 24, dtype, compiled=True, eight_bits=eight_bits)
+        for slot in (0, 1):
+            forward.read(torch.arange(9), slot, start=0)
+        ours = forward.extend(torch.tensor([9, 11]), [0, 1], [9, 9])
+        assert not torch.equal(*ours)
+        forward.steps = None
+        theirs = forward.extend(torch.tensor([9, 11]), [0, 1], [9, 9])
+        assert (ours - theirs).abs().max() < off * theirs.abs().max()
+
+
+def test_a_copied_beginning_gives_the_logits_of_a_read_one():
+    model = network()
     tokens = torch.arange(20)
     with torch.inference_mode():
-        forward = Forward(model, slots=3, window=24, dtype=torch.float32, eight_bits=False)
+        forward = Forward(model, slots=3, window=24, dtype=torch.float32, block=4)
         whole = forward.read(tokens, slot=0, start=0)
         forward.copy(source=0, target=2, length=12)
         torch.testing.assert_close(forward.read(tokens[12:], slot=2, start=12), whole)

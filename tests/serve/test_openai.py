@@ -36,7 +36,7 @@ def test_a_completion_counts_its_tokens(client: openai.OpenAI):
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + 8
     again = ask(client)
     assert again.choices[0].text == answer.choices[0].text
-    assert again.usage.prompt_tokens_details.cached_tokens == again.usage.prompt_tokens - 1  # all but the newest
+    assert again.usage.prompt_tokens_details.cached_tokens >= again.usage.prompt_tokens - 8  # all but its last block
 
 
 def test_a_stream_adds_up_to_the_whole(client: openai.OpenAI):

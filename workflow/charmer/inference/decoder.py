@@ -5,10 +5,12 @@
 
 Notable here:
 - A slot's cache outlives its request. A new prompt takes over the longest beginning that it shares with what any slot
-  holds, running ones too, and reads only the rest: a person who types changes the end, not the beginning.
+  has read, running ones too, and reads only the rest: a person who types changes the end, not the beginning.
+- That is counted in whole blocks of the prompt, and what was written is read when it comes back in a prompt, a few
+  milliseconds each: so the rounding of a prompt's logits, and with it its answer, never depends on what was known.
 - Requests come and go between steps; every step computes one more token for all that run in one batch. A row's tokens
-  depend on its own prompt, seed and constraints, not on its neighbours (but for the rounding of products whose shapes
-  differ, which in bfloat16 can turn a near tie).
+  depend on its own prompt, seed and constraints, not on its neighbours (but where PyTorch writes them: the rounding of
+  products differs with their shapes, which in bfloat16 can turn a near tie).
 - A text that outgrows the window keeps its newest half and is read again (the cache of a rotary model can't be shifted
   without changing what its keys mean to the layers above). So half a window of text at least stands before a token.
 - Text is what is written: of the special tokens only those that stop can be chosen.
@@ -20,61 +22,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from charmer.common.failure import Failure
-from charmer.inference.forward import Forward
+from charmer.inference.forward import BLOCK, Forward
 from charmer.inference.healing import beginnings
-from charmer.inference.sampling import Sampling, choose, penalise
+from charmer.inference.request import TRIES
+from charmer.inference.request import Request as Request
+from charmer.inference.request import Step as Step
+from charmer.inference.sampling import choose, penalise
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
-
-TRIES = 100  # tokens that `Request.accept` may refuse one after another before its row ends
-
-
-@dataclass
-class Request:
-    """A text to be continued.
-
-    Attributes:
-        prompt: token ids; an empty prompt begins with the end-of-file token, a prompt longer than the window is cut at
-            its beginning.
-        max_tokens: at most so many new tokens; with 0 the prompt is read and nothing written.
-        sampling: how tokens are drawn.
-        begin: the bytes with which the continuation begins (see `healing`); only what follows them is free, may stop
-            and is shown to `accept`.
-        stop: token ids that end the row and are not part of it; None: end of file alone.
-        alternatives: how many of the likeliest tokens each step reports.
-        accept: whether the continuation may begin with these bytes. A token that is refused is left out and another
-            drawn from the rest; the row ends where none is left, or after `TRIES` of them.
-    """
-
-    prompt: Sequence[int]
-    max_tokens: int
-    sampling: Sampling = field(default_factory=Sampling)
-    begin: bytes = b""
-    stop: frozenset[int] | None = None
-    alternatives: int = 0
-    accept: Callable[[bytes], bool] | None = None
-
-
-@dataclass(frozen=True)
-class Step:
-    """One new token of a row.
-
-    Attributes:
-        token: its id.
-        logprob: natural logarithm of its probability among all that could come next (text that begins as it must, or a
-            token that stops), before the knobs of sampling.
-        top: the likeliest tokens with their logarithms, best first, where the request asked for alternatives.
-    """
-
-    token: int
-    logprob: float
-    top: tuple[tuple[int, float], ...]
 
 
 @dataclass
@@ -97,8 +59,11 @@ class Decoder:
         model: its weights are copied as they are now; its device is used.
         tokenizer: the model's own.
         slots: requests that can run at once.
-        dtype: of the computation; None: bfloat16, and on a processor with weights in 8 bits.
+        dtype: of the computation; None: bfloat16, and where the kernel is compiled, with its weights in 8 bits.
         window: tokens that a row may hold; None: the model's context length.
+        compiled: whether tokens are written by `inference.kernel`, for which a processor compiles 5 s once; None: on a
+            processor, if Numba is installed.
+        block: tokens of a prompt that are read at once, and shared with another prompt only as a whole.
     """
 
     def __init__(
@@ -108,16 +73,22 @@ class Decoder:
         slots: int = 1,
         dtype: torch.dtype | None = None,
         window: int | None = None,
+        compiled: bool | None = None,
+        block: int = BLOCK,
     ) -> None:
         self.model, self.tokenizer, self.slots = model, tokenizer, slots
-        self.window = window or model.config.context_length
-        self.dtype, on_processor = dtype or torch.bfloat16, model.device.type == "cpu"
+        self.window, self.block = window or model.config.context_length, block
+        self.dtype = dtype or torch.bfloat16
+        if compiled is None:
+            compiled = model.device.type == "cpu" and find_spec("numba") is not None
         with torch.inference_mode():
-            self._forward = Forward(model, slots, self.window, self.dtype, eight_bits=dtype is None and on_processor)
+            self._forward = Forward(
+                model, slots, self.window, self.dtype, compiled, eight_bits=dtype is None, block=block
+            )
             shape = (slots, model.config.vocab_size)
             self._logits = torch.zeros(shape, device=model.device)  # behind the last token that was read
             self._forbidden = torch.zeros(shape, device=model.device)  # -inf for special tokens that do not stop
-        self._held = np.full((slots, self.window), -1)  # the tokens whose keys and values a slot holds
+        self._held = np.full((slots, self.window), -1)  # the tokens of whole blocks that a slot has read
         self._filled = [0] * slots
         self._known_and_read = [(0, 0)] * slots  # of each slot's newest prompt
         self._rows: list[_Row | None] = [None] * slots
@@ -134,13 +105,14 @@ class Decoder:
         Raises:
             Failure: no slot is free, or a value of the request is out of its range.
         """
-        self._check(request)
+        request.check(self.model.config.vocab_size)
         free = [slot for slot in range(self.slots) if self._rows[slot] is None]
         if not free:
             raise Failure(f"all {self.slots} slots of the decoder are busy; wait for one, or give it more")
         text = self._within_window(list(request.prompt) or [self.tokenizer.eof])
         known = np.array(text[:-1])  # the last token is read in any case: its logits are asked for
         shared = np.logical_and.accumulate(self._held[:, : len(known)] == known, axis=1).sum(1)
+        shared = (shared - shared % self.block) * request.reuse
         slot = max(
             free, key=lambda slot: (shared[slot] if 2 * shared[slot] > len(known) else 0, -self._last_used[slot])
         )
@@ -222,7 +194,8 @@ class Decoder:
         self._held[slot, start:] = -1  # before anything is overwritten
         tokens = torch.tensor(text[start:], device=self.model.device)
         self._logits[slot] = self._forward.read(tokens, slot, start)[0]
-        self._held[slot, start : len(text)] = text[start:]
+        whole = len(text) - len(text) % self.block
+        self._held[slot, start:whole] = text[start:whole]
         self._filled[slot] = len(text)
 
     def _compute(self, slots: list[int]) -> None:
@@ -242,7 +215,6 @@ class Decoder:
             places = [self._filled[slot] for slot in extended]
             new = torch.tensor(tokens, device=self.model.device)
             self._logits[extended] = self._forward.extend(new, extended, places)
-            self._held[extended, places] = tokens
             for slot in extended:
                 self._filled[slot] += 1
 
@@ -291,18 +263,3 @@ class Decoder:
             pairs = zip(tokens.tolist(), values.tolist(), strict=True)
             top = tuple((other, value) for other, value in pairs if value > -float("inf"))
         return Step(token, float(shares[token]), top)
-
-    def _check(self, request: Request) -> None:
-        if request.max_tokens < 0:
-            raise Failure(f"max_tokens: {request.max_tokens} is out of range; it must be 0 or more")
-        if request.alternatives < 0:
-            raise Failure(f"alternatives: {request.alternatives} is out of range; it must be 0 or more")
-        request.sampling.check()
-        size = self.model.config.vocab_size
-        extremes = (min(request.prompt, default=0), max(request.prompt, default=0))
-        wrong = [token for token in extremes if not 0 <= token < size]
-        if wrong:
-            raise Failure(
-                f"prompt: token {wrong[0]} is not among the model's vocabulary of {size}; "
-                "encode the prompt with the model's own tokenizer"
-            )

@@ -68,7 +68,9 @@ def generate(
         for place, prompt in enumerate(prompts)
     ]
     window = min(model.config.context_length, max(map(len, prompts)) + max(max_tokens, 0) + 1)
-    decoder = Decoder(model, tokenizer, min(len(prompts), ROWS), dtype, window)
+    decoder = Decoder(
+        model, tokenizer, min(len(prompts), ROWS), dtype, window, compiled=False
+    )  # many rows side by side
     written: list[list[int]] = [[] for _ in prompts]
     running: dict[int, int] = {}  # the place in the list of what runs in each slot
     waiting = list(range(len(prompts)))[::-1]
