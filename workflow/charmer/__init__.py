@@ -12,6 +12,7 @@ The rooms, in the direction in which imports run (nothing imports upward):
     errors      breaking code, locating faults, repairing and verifying
     evaluation  one module a metric
     serve       HTTP: the endpoints that editors and other clients speak
+    lsp         the language server
     export      folders and files that other programs open
     report      plots and pages made from the tables
     pipeline    what the Snakefile needs: settings, folder names, fingerprints, locks
