@@ -11,6 +11,7 @@ import ipaddress
 import os
 import socket
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from charmer.commands.support import models
@@ -27,7 +28,9 @@ KEY_VARIABLE = "CHARMER_API_KEY"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen at (default: 127.0.0.1)")
-    parser.add_argument("--port", type=port, default=PORT, metavar="P", help=f"default: {PORT}; 0: any that is free")
+    parser.add_argument(
+        "--port", type=port, default=PORT, metavar="P", help="0: any that is free (default: %(default)s)"
+    )
     parser.add_argument(
         "--api-key",
         default=os.environ.get(KEY_VARIABLE) or None,
@@ -65,8 +68,11 @@ def port(text: str) -> int:
     return number
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, opened: Callable[[str], object] = lambda address: None) -> int:
     """Serve until interrupted; 2 where arguments do not go together.
+
+    Args:
+        opened: called with the server's address, once it answers there.
 
     Raises:
         Failure: the model is not there, or the address can't be listened at.
@@ -79,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     from charmer.serve.start import serve
 
     with listening:
-        return serve(options, listening, access(options))
+        return serve(options, listening, access(options), opened)
 
 
 def unsafe(options: argparse.Namespace) -> str | None:

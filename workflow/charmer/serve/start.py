@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import socket
+from collections.abc import Callable
 
 import uvicorn
 
@@ -23,11 +24,17 @@ from charmer.serve.service import Service
 GRACE = 2  # seconds that open requests have to end when the server is told to
 
 
-def serve(options: argparse.Namespace, listening: socket.socket, access: Access) -> int:
+def serve(
+    options: argparse.Namespace,
+    listening: socket.socket,
+    access: Access,
+    opened: Callable[[str], object] = lambda address: None,
+) -> int:
     """Serve at a bound socket until a signal ends it.
 
     Args:
         options: those of `charmer serve`.
+        opened: called with the address, which answers from then on.
 
     Raises:
         Failure: the model can't be opened.
@@ -49,6 +56,7 @@ def serve(options: argparse.Namespace, listening: socket.socket, access: Access)
     address, number = listening.getsockname()[:2]
     place = f"http://[{address}]:{number}" if ":" in address else f"http://{address}:{number}"
     print(f"{service.name} answers at {place} (what became of requests: {place}/status); Ctrl-C ends it", flush=True)
+    opened(place)
     server(service, access, Limits()).run(sockets=[listening])
     return 0
 

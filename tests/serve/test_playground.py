@@ -1,0 +1,159 @@
+"""The playground in a real browser: see a suggestion and take it, see a mark and fix it, by keyboard, on a telephone."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from .serving import Served
+
+BROWSERS, DRIVER = ("chromium", "chromium-browser", "google-chrome"), "chromedriver"
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+
+pytestmark = pytest.mark.skipif(
+    BROWSER is None or shutil.which(DRIVER) is None,
+    reason="no Chromium with its chromedriver is installed (Debian: apt-get install chromium chromium-driver)",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(BROWSER)
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, Service(shutil.which(DRIVER)))
+    yield driver
+    driver.quit()
+
+
+class Page:
+    """The playground, as a person meets it."""
+
+    def __init__(self, browser: webdriver.Chrome, served: Served) -> None:
+        self.browser = browser
+        browser.get(served.url)
+        self.area = browser.find_element(By.ID, "text")
+        self.until(lambda: self.find("#next button"))  # its scripts run, and the server has answered
+
+    def find(self, selector: str) -> list[WebElement]:
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def until(self, true) -> object:
+        return WebDriverWait(self.browser, 20, 0.05).until(lambda _: true())
+
+    def texts(self, selector: str) -> list[str]:
+        """What elements show, read at one moment: the page draws anew whenever an answer comes."""
+        script = "return [...document.querySelectorAll(arguments[0])].map(one => one.textContent)"
+        return [str(text) for text in self.browser.execute_script(script, selector)]
+
+    @property
+    def text(self) -> str:
+        return str(self.area.get_property("value"))
+
+    @property
+    def ghost(self) -> str:
+        return "".join(self.texts("#picture .ghost"))
+
+    @property
+    def picture(self) -> str:
+        return self.texts("#picture")[0]
+
+    def write(self, text: str) -> None:
+        """Empty the editor and type."""
+        self.area.send_keys(Keys.CONTROL, "a")
+        self.area.send_keys(Keys.DELETE)
+        self.area.send_keys(text)
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, served: Served) -> Page:
+    return Page(browser, served)
+
+
+def test_a_suggestion_is_seen_and_taken_by_tab(page: Page) -> None:
+    page.write("def clip(value):")
+    assert page.until(lambda: page.ghost)
+    before, ghost = page.text, page.ghost
+    assert page.picture == f"{before}{ghost}\n"
+    page.area.send_keys(Keys.TAB)
+    assert page.text == before + ghost
+    page.area.send_keys(Keys.CONTROL, "z")
+    assert page.text == before, "what was taken can be undone"
+
+
+def test_typing_along_a_suggestion_keeps_it_and_escape_dismisses_it(page: Page) -> None:
+    page.write("def largest(values):")
+    page.until(lambda: page.ghost.strip())
+    ghost = page.ghost
+    first = ghost[0]
+    page.area.send_keys(Keys.ENTER if first == "\n" else first)
+    assert page.ghost == ghost[1:], "no new question was needed"
+    page.area.send_keys(Keys.ESCAPE)
+    assert page.ghost == ""
+    page.area.send_keys(Keys.TAB)
+    assert page.browser.switch_to.active_element != page.area, "the keyboard can leave the editor"
+
+
+def test_a_fault_is_marked_and_fixed_by_a_click(page: Page) -> None:
+    page.write("total = sum((1, 2)\nprint(total)")
+    page.until(lambda: page.find("#picture .mark"))
+    (fault,) = page.texts("#problems button:not(.fix)")
+    assert fault.startswith("1:") and "never closed" in fault
+    page.find("#problems .fix")[0].click()
+    ast.parse(page.text)
+    page.until(lambda: "nothing that looks wrong" in page.texts("#problems")[0])
+
+
+def test_every_character_is_coloured_by_its_surprise(page: Page) -> None:
+    page.write("x = 1\ny = größer(x) # 🐍 später\n")
+    page.until(lambda: "bits/byte" in page.texts("#bits")[0])
+    page.area.send_keys(Keys.ESCAPE)
+    assert page.picture == page.text + "\n"
+    coloured = "".join(page.texts("#picture [class^=s]"))
+    assert len(coloured) > 20, "a model that was never trained is surprised by nearly all"
+    page.find("#colouring")[0].click()
+    page.until(lambda: not page.find("#picture [class^=s]"))
+
+
+def test_an_alternative_at_the_cursor_is_taken_by_a_click(page: Page) -> None:
+    page.write("value ")
+    page.until(lambda: len(page.find("#next button")) == 8)
+    page.until(lambda: page.ghost or "no suggestion" in page.texts("#said")[0])
+    shares = [float(share.rstrip("%")) for share in page.texts("#next output")]
+    assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 100.5
+    before = page.text
+    page.find("#next button")[0].click()
+    assert page.text.startswith(before) and len(page.text) > len(before)
+
+
+def test_attention_shows_where_the_last_token_looks(page: Page) -> None:
+    page.write("def clip(value):")
+    page.find("#attention summary")[0].click()
+    page.until(lambda: page.find("#looks .self"))
+    assert [option.text for option in page.find("#layer option")] == ["mean", "0", "1"]
+    shown = "".join(page.texts("#looks span"))
+    assert shown.endswith("def clip(value):")
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+def test_nothing_is_wider_than_the_screen_and_nothing_is_complained_of(page: Page, width: int) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        page.write("values = [" + "'a long string', " * 30 + "]")
+        page.until(lambda: "bits/byte" in page.texts("#bits")[0])
+        assert page.browser.execute_script("return document.documentElement.scrollWidth") <= width
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert page.browser.get_log("browser") == []
