@@ -4,7 +4,8 @@ Notable here:
 - On a processor each thread computes whole micro-batches on its own (see `model.threads`), and the gradients are added
   in the order of the batch.
 - The loss is the mean over all counted positions of the batch, whatever the cut into micro-batches.
-- On CUDA the network is compiled; where that fails, it runs as it is, and the log says why.
+- On CUDA the network is compiled; where that fails, it runs as it is, and the log says why. On a processor it runs as
+  it is: compiling takes longer there than it wins back in a run of minutes (resources/speedrun.md has the figures).
 """
 
 from __future__ import annotations
