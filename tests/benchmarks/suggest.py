@@ -52,8 +52,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     model, tokenizer = folder.load(options.model)
-    # In 8 bits a prompt that is known gives other rounding than one that is read, which would pass for a fault of CRLF.
-    decoder = Decoder(model, tokenizer, dtype=torch.float32)
+    decoder = Decoder(model, tokenizer)
     infill = context.learned(options.model)
     random = np.random.default_rng(0)
     cases = middles.held_out(options.shards, options.cases)["line"]
