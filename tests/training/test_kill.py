@@ -12,21 +12,22 @@ import time
 
 import pytest
 from charmer.common.files import read_table
-from charmer.training import checkpoint
+from charmer.training import budget, checkpoint
 
 KNOBS = {"budget": "150 steps", "checkpoint_seconds": 0.05}
+EVERYTHING = {"fim_share": 0.5, "repair_share": 0.3, "context_warmup": 0.5, "batch_warmup": 0.4, "average": 0.1}
 processes = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 
 
-def job(run, name: str) -> None:
+def job(run, name: str, knobs: dict) -> None:
     try:
-        run(name, **KNOBS)
+        run(name, **KNOBS | knobs)
     except KeyboardInterrupt:
         os._exit(130)
 
 
-def start(run, name: str = "out") -> multiprocessing.Process:
-    process = processes.Process(target=job, args=(run, name))
+def start(run, name: str = "out", **knobs) -> multiprocessing.Process:
+    process = processes.Process(target=job, args=(run, name, knobs))
     process.start()
     return process
 
@@ -41,20 +42,30 @@ def wait_for_a_checkpoint(run, process, beyond: int) -> int:
     return beyond
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
-def test_a_killed_run_ends_with_the_same_bytes(run, kills):
-    whole = run("whole", **KNOBS)
+@pytest.mark.parametrize(
+    ("kills", "knobs"),
+    [
+        (3, EVERYTHING),
+        pytest.param(20, {}, marks=pytest.mark.slow),
+        pytest.param(20, EVERYTHING, marks=pytest.mark.slow),
+    ],
+    ids=["3", "20", "20, all that changes over a run"],
+)
+def test_a_killed_run_ends_with_the_same_bytes(run, monkeypatch, kills, knobs):
+    if processes.get_start_method() == "fork":  # else a child would not know of it
+        monkeypatch.setattr(budget, "SHORTEST_PIECE", 8)
+    whole = run("whole", **KNOBS | knobs)
     chance = random.Random(kills)
     reached, done = 0, 0
     while done < kills:
-        process = start(run)
+        process = start(run, **knobs)
         reached = wait_for_a_checkpoint(run, process, reached)  # so that each life gets further than the last
         time.sleep(chance.uniform(0, 0.1))
         process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL, "the run was over before it could be killed"
         done += 1
-    process = start(run)
+    process = start(run, **knobs)
     process.join()
     assert process.exitcode == 0
     weights = [(run.folder / name / "model.safetensors").read_bytes() for name in ("whole", "out")]
