@@ -1,12 +1,17 @@
 """How long the data half of the pipeline takes, and how much memory: a table, stage by stage, beside its limits.
 
-    python tests/benchmarks/corpus.py OUT                  200 MB of what is installed here, some 13,000 files
-    python tests/benchmarks/corpus.py OUT --copies 1 5     also five times that, words changed so that no copy is a
-                                                           near duplicate: what grows with the corpus, and how
-    python tests/benchmarks/corpus.py OUT --mb 5           a small part: does the benchmark itself work?
+    python tests/benchmarks/corpus.py OUT                    200 MB of what is installed here, some 13,000 files
+    python tests/benchmarks/corpus.py OUT --copies 1 5 20    also 1 and 4 GB, the same with mutated copies: what grows
+                                                             with the corpus, and with which exponent
+    python tests/benchmarks/corpus.py OUT --mb 5             a small part: does the benchmark itself work?
 
-Each stage runs in a process of its own, as in the workflow. Seconds are wall clock; memory is the highest sum, over
-the stage's process and its children, of what belongs to each alone plus its share of what they share (PSS).
+Three copies in four have all their longer words changed: no file of them is a near duplicate of another copy's. In the
+fourth one word in eighty is changed, or, once, only the layout: there nearly every file is one.
+
+Stages run as the workflow's jobs do, each in a process of its own: a corpus above scatter.part_mb is scraped and judged
+part by part. Seconds are wall clock and processor time, of all jobs of a stage one after the other; memory is the
+highest sum, over a job's process and its children, of what belongs to each alone plus its share of what they share
+(PSS). The exponent of a figure is the slope of its logarithm over that of the corpus' size, by least squares.
 
 Exits with 1 where a stage went past a limit. Less than 200 MB is not judged: there the start of a process counts most.
 """
@@ -18,6 +23,7 @@ import hashlib
 import importlib
 import multiprocessing
 import re
+import resource
 import threading
 import time
 from pathlib import Path
@@ -26,6 +32,8 @@ from typing import Any, NamedTuple
 import psutil
 
 ROOT = Path(__file__).parents[2]
+CURATE = ("judge", "match", "conclude")
+TOKENS = ("vocab", "encode and pack")
 LIMITS = {"scrape": 20, "curate": 90, "vocab": 20, "encode and pack": 25}  # seconds, for 200 MB on two cores
 LIMIT_MB = 200
 MEMORY = 2000  # MB, however large the corpus
@@ -37,10 +45,12 @@ Calls = list[tuple[str, dict[str, Any]]]
 
 
 class Figures(NamedTuple):
-    """One stage: seconds of wall clock and peak MB."""
+    """One stage: seconds of wall clock and of processor time, peak MB, and the number of its jobs."""
 
     seconds: float
+    processor: float
     memory: float
+    jobs: int = 1
 
 
 def settings() -> dict[str, Any]:
@@ -57,19 +67,26 @@ def call(name: str, arguments: dict[str, Any]) -> None:
 def measured(calls: Calls) -> Figures:
     """A stage's library calls one after the other, each in a process of its own."""
     each = [_measured(name, arguments) for name, arguments in calls]
-    return Figures(sum(one.seconds for one in each), max(one.memory for one in each))
+    return together(each)
+
+
+def together(each: list[Figures]) -> Figures:
+    """Jobs one after the other as one."""
+    sums = [sum(values) for values in zip(*each, strict=True)]
+    return Figures(sums[0], sums[1], max(one.memory for one in each), int(sums[3]))
 
 
 def _measured(name: str, arguments: dict[str, Any]) -> Figures:
     process = multiprocessing.get_context("spawn").Process(target=call, args=(name, arguments))
     peak = 0
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = threading.Event()
     started = time.monotonic()
     process.start()
 
     def watch() -> None:
         nonlocal peak
-        while not done.wait(0.2):
+        while not done.wait(0.1):
             total = 0
             try:
                 parent = psutil.Process(process.pid)
@@ -87,7 +104,9 @@ def _measured(name: str, arguments: dict[str, Any]) -> Figures:
     watcher.join()
     if process.exitcode:
         raise SystemExit(f"{name} ended with {process.exitcode}")
-    return Figures(seconds, peak / 1e6)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Figures(seconds, processor, max(peak / 1e6, 1.0))
 
 
 def installed(megabytes: float, knobs: dict[str, Any]) -> tuple[list[Source], list[Any]]:
@@ -115,32 +134,60 @@ def installed(megabytes: float, knobs: dict[str, Any]) -> tuple[list[Source], li
     return [*sources, distributions | {"packages": names}], [file for part in chosen.values() for file in part]
 
 
-def write_copies(out: Path, files: list[Any], copies: int) -> list[Source]:
-    """Copies of `files` with their longer words changed, a directory source each."""
-    sources = []
-    for number in range(1, copies):
-        folder = out / f"copy{number}"
-        for file in files:
-            text = Path(file.place).read_bytes().decode("utf-8", "replace")
-            changed = re.sub(r"\b([a-z]{5,})\b", rf"\1_{chr(96 + number)}", text)
-            target = folder / file.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(changed, encoding="utf-8")
-        sources.append({"name": folder.name, "kind": "directory", "path": str(folder), "own": True})
-    return sources
+LONG = re.compile(r"\b([a-z]{5,})\b")
+SEEN_THROUGH = 4  # one copy in so many is a near duplicate of the original
+
+
+def write_copies(out: Path, files: list[Any], copies: list[int]) -> list[Source]:
+    """Mutated copies of `files`, a directory source for each step of `copies`; what an earlier call wrote is taken."""
+    steps = [
+        (f"copies{upto}", range(begin, upto)) for begin, upto in zip([1, *copies], copies, strict=False) if upto > 1
+    ]
+    missing = [(name, numbers) for name, numbers in steps if not (out / name).exists()]
+    for file in files if missing else ():
+        text = Path(file.place).read_bytes().decode("utf-8", "replace")
+        # One pass finds the words; then a copy is one replacement of the mark.
+        every = LONG.sub("\\1_\x01", text)
+        words = LONG.split(text)
+        for at in range(81, len(words), 160):
+            words[at] += "_\x01"
+        few = "".join(words)
+        for name, numbers in missing:
+            for number in numbers:
+                changed = every if number % SEEN_THROUGH != 2 else few if number != 10 else text.replace("    ", "\t")
+                target = out / f"{name}.part" / f"copy{number}" / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(changed.replace("\x01", chr(96 + number)), encoding="utf-8")
+    for name, _ in missing:
+        (out / f"{name}.part").rename(out / name)
+    return [{"name": name, "kind": "directory", "path": str(out / name), "own": True} for name, _ in steps]
 
 
 def stages(out: Path, sources: list[Source], knobs: dict[str, Any], threads: int) -> dict[str, Calls]:
-    """The library calls of each stage, in order."""
+    """The library calls of each stage, in order: one for each job of the workflow."""
+    from charmer.corpus import candidates, parts
+    from charmer.corpus.sources import listed
 
-    def scraped(source: Source) -> dict[str, Any]:
-        folder = out / source["name"]
-        places = {"shards": folder / "shards", "refused": folder / "refused.parquet"}
-        return {"source": source, "settings": knobs["scrape"], **places, "threads": threads}
-
-    curated = {
-        "sources": [out / source["name"] / "shards" for source in sources],
-        "refused": [out / source["name"] / "refused.parquet" for source in sources],
+    part_mb = knobs["scatter"]["part_mb"]
+    sizes = [listed(source, knobs["scrape"]).bytes for source in sources]
+    jobs = [
+        (source, parts.Part(at, parts.count(size, part_mb)), out / source["name"] / str(at))
+        for source, size in zip(sources, sizes, strict=True)
+        for at in range(parts.count(size, part_mb))
+    ]
+    if sum(sizes) <= part_mb * 1e6:
+        judge = [("judged", [folder / "shards" for _, _, folder in jobs])]
+        shares = 1
+    else:
+        judge = [(f"judged/{folder.parent.name}-{folder.name}", [folder / "shards"]) for _, _, folder in jobs]
+        shares = min(len(candidates.bands(1)), len(jobs))
+    judged = [out / folder for folder, _ in judge]
+    matches = [out / f"matches-{share}.i64" for share in range(shares)]
+    bands = candidates.bands(knobs["curate"]["near_duplicates"])
+    concluded = {
+        "judged": judged,
+        "matches": matches,
+        "refused": [folder / "refused.parquet" for _, _, folder in jobs],
         "settings": knobs["curate"],
         "out": out / "corpus",
         "threads": threads,
@@ -163,8 +210,26 @@ def stages(out: Path, sources: list[Source], knobs: dict[str, Any], threads: int
         "digest of what is on disk": [
             ("charmer.corpus.sources.digest", {"source": source, "settings": knobs["scrape"]}) for source in sources
         ],
-        "scrape": [("charmer.corpus.scrape.scrape", scraped(source)) for source in sources],
-        "curate": [("charmer.corpus.curate.curate", curated)],
+        "scrape": [
+            (
+                "charmer.corpus.scrape.scrape",
+                {"source": source, "settings": knobs["scrape"], "threads": threads, "part": part}
+                | {"shards": folder / "shards", "refused": folder / "refused.parquet"},
+            )
+            for source, part, folder in jobs
+        ],
+        "judge": [
+            (
+                "charmer.corpus.judge.judge",
+                {"shards": shards, "settings": knobs["curate"], "out": out / folder, "threads": threads},
+            )
+            for folder, shards in judge
+        ],
+        "match": [
+            ("charmer.corpus.candidates.match", {"folders": judged, "among": bands[share::shares], "out": path})
+            for share, path in enumerate(matches)
+        ],
+        "conclude": [("charmer.corpus.curate.conclude", concluded)],
         "vocab": [
             (
                 "charmer.tokens.vocabulary.build",
@@ -176,6 +241,28 @@ def stages(out: Path, sources: list[Source], knobs: dict[str, Any], threads: int
             ("charmer.tokens.pack.pack", packed),
         ],
     }
+
+
+def seen_through(out: Path) -> dict[str, float]:
+    """The share of the copies' files that curation takes for one with their original: it keeps one, or neither for the
+    sake of a third. Of those that, like their original, no other reason removed."""
+    import pyarrow.parquet as pq
+
+    among = {*SPLITS, "exact duplicate", "near duplicate"}
+    table = pq.read_table(out / "corpus/ledger.parquet", columns=["path", "fate", "matched_path"]).to_pydict()
+    kept = {
+        path: matched or path
+        for path, fate, matched in zip(table["path"], table["fate"], table["matched_path"], strict=True)
+        if fate in among
+    }
+    found: dict[str, list[bool]] = {}
+    for path, stands in kept.items():
+        copy, _, original = path.partition("/")
+        if re.fullmatch("copy[0-9]+", copy) and original in kept:
+            few = int(copy.removeprefix("copy")) % SEEN_THROUGH == 2
+            kind = "few words or the layout changed" if few else "every longer word changed"
+            found.setdefault(kind, []).append(kept[original] == stands)
+    return {kind: sum(same) / len(same) for kind, same in found.items()}
 
 
 def size_of(out: Path) -> tuple[float, int]:
@@ -202,9 +289,11 @@ def show(found: Measured, once: Measured, threads: int) -> list[str]:
     grown = found is not once
     past = []
     print(f"\n{found.size:.0f} MB in {found.files:,} files, {threads} processes\n")
-    header = f"{'stage':28}{'seconds':>9}{'at most':>9}{'MB/s':>9}{'peak MB':>9}{'at most':>9}"
-    print(header + (f"{'growth':>9}" if grown else ""))
-    for stage, (seconds, memory) in found.stages.items():
+    print(
+        f"{'stage':28}{'jobs':>6}{'seconds':>9}{'at most':>9}{'cpu s':>9}{'MB/s':>9}{'peak MB':>9}{'at most':>9}"
+        + (f"{'growth':>9}" if grown else "")
+    )
+    for stage, (seconds, processor, memory, jobs) in found.stages.items():
         limits = ("", "")
         if stage in LIMITS:
             allowed = LIMITS[stage] * found.size / LIMIT_MB
@@ -215,32 +304,55 @@ def show(found: Measured, once: Measured, threads: int) -> list[str]:
                 past.append(f"{stage}, {found.size:.0f} MB: {seconds:.1f} s, at most {allowed:.1f}")
             if memory > MEMORY:
                 past.append(f"{stage}, {found.size:.0f} MB: {memory:.0f} MB of memory, at most {MEMORY}")
-        line = f"{stage:28}{seconds:9.1f}{limits[0]:>9}{found.size / seconds:9.1f}{memory:9.0f}{limits[1]:>9}"
-        print(line + (f"{memory / once.stages[stage].memory:8.2f}x" if grown else ""))
+        line = f"{stage:28}{jobs:6}{seconds:9.1f}{limits[0]:>9}{processor:9.1f}{found.size / seconds:9.1f}"
+        line += f"{memory:9.0f}{limits[1]:>9}"
+        print(line + (f"{memory / once.stages[stage].memory:8.2f}x" if grown else ""), flush=True)
     return past
+
+
+def show_exponents(found: list[Measured]) -> None:
+    """Print with which power of the corpus' size each stage's figures grow."""
+    import numpy as np
+
+    sizes = np.log([one.size for one in found])
+    print(f"\nexponents over {', '.join(f'{one.size:.0f}' for one in found)} MB\n")
+    print(f"{'stage':28}{'seconds':>9}{'cpu s':>9}{'memory':>9}")
+    for stage in found[0].stages:
+        figures = np.log([one.stages[stage][:3] for one in found])
+        slopes = np.polyfit(sizes, figures, 1)[0]
+        print(f"{stage:28}" + "".join(f"{slope:9.2f}" for slope in slopes))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, help="a folder to be made")
-    parser.add_argument("--copies", type=int, nargs="+", default=[1], help="times the corpus, one table each")
+    parser.add_argument("out", type=Path, help="a folder to be made, or one whose copies an earlier call wrote")
+    parser.add_argument("--copies", type=int, nargs="+", default=[1], help="times the corpus, ascending, a table each")
     parser.add_argument("--mb", type=float, default=LIMIT_MB, help="of the standard library and installed packages")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--corpus-only", action="store_true", help="leave out vocabulary, encoding and packing")
     options = parser.parse_args()
-    if options.out.exists():
-        parser.error(f"{options.out} is there already; name a folder that is not")
+    if any((options.out / f"x{copies}").exists() for copies in options.copies):
+        parser.error(f"{options.out} is there already; name a folder that is not, or remove its results (x1, x5, ...)")
     knobs = settings()
     here, files = installed(options.mb, knobs["scrape"])
-    once: Measured | None = None
+    measurements: list[Measured] = []
     past: list[str] = []
+    copied = write_copies(options.out, files, options.copies)
     for copies in options.copies:
         out = options.out / f"x{copies}"
         out.mkdir(parents=True)
-        sources = [*here, *write_copies(out, files, copies)]
+        sources = [*here, *(one for one in copied if int(one["name"].removeprefix("copies")) <= copies)]
         plan = stages(out, sources, knobs, options.threads)
-        found = Measured({stage: measured(calls) for stage, calls in plan.items()}, *size_of(out))
-        once = once or found
-        past += show(found, once, options.threads)
+        if options.corpus_only:
+            plan = {stage: calls for stage, calls in plan.items() if stage not in TOKENS}
+        figures = {stage: measured(calls) for stage, calls in plan.items()}
+        curation = {"curate": together([figures[stage] for stage in CURATE])}
+        measurements.append(Measured(figures | curation, *size_of(out)))
+        past += show(measurements[-1], measurements[0], options.threads)
+        for kind, share in seen_through(out).items():
+            print(f"\ntaken for one with their original where {kind}: {share:.1%}", flush=True)
+    if len(measurements) > 1:
+        show_exponents(measurements)
     if past and options.mb >= LIMIT_MB:
         raise SystemExit("\npast a limit:\n" + "\n".join(past))
 

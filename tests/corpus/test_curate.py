@@ -344,7 +344,7 @@ def test_an_interrupt_stops_within_seconds_and_leaves_no_work_files(tmp_path: Pa
         [sys.executable, "-c", call], env={**os.environ, "PYTHONPATH": str(ROOT / "workflow")}, start_new_session=True
     )
     deadline = time.monotonic() + 60
-    while not list((tmp_path / "out/.work").glob("shingles-*")) and time.monotonic() < deadline:
+    while not list((tmp_path / "out/.work/judged").glob("shingles-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=5) != 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from charmer.corpus.splits import cut, unit_number, unit_numbers
+from charmer.corpus.splits import SPLITS, Cut, cut, unit_number, unit_numbers
 
 SETTINGS: dict[str, Any] = {
     "val_share": 0.1, "test_share": 0.1, "split_seed": 0, "always_train_mb": 1.0, "min_held_out_kb": 0.0,
@@ -15,9 +15,15 @@ SETTINGS: dict[str, Any] = {
 def numbers(
     packages: list[str], own: bool = False, by: str = "package", size: int = 1000, **changes: Any
 ) -> np.ndarray:
-    documents = [f"{position:064x}" for position in range(len(packages))]
+    documents = [position.to_bytes(32, "big") for position in range(len(packages))]
     sizes = np.full(len(packages), size)
-    return unit_numbers(packages, documents, np.full(len(packages), own), sizes, by, SETTINGS)
+    known, which = np.unique(packages, return_inverse=True)
+    return unit_numbers(known.tolist(), which, documents, np.full(len(packages), own), sizes, by, SETTINGS)
+
+
+def names(where: Cut, found: np.ndarray) -> np.ndarray:
+    """The split of each unit number."""
+    return np.array(SPLITS)[where.of(found)]
 
 
 def test_a_units_number_depends_on_its_name_and_the_seed_alone() -> None:
@@ -42,7 +48,7 @@ def test_with_many_units_the_shares_are_the_borders() -> None:
     found = np.linspace(0, 0.9999, 1000)
     where = cut(found, np.ones(1000), "package", SETTINGS)
     assert where is not None and (where.test, where.val, where.extended) == (0.1, 0.2, ())
-    split = where.of(found)
+    split = names(where, found)
     assert {name: int((split == name).sum()) for name in ("test", "val", "train")} == {
         "test": 100, "val": 100, "train": 800,
     }  # fmt: skip
@@ -52,7 +58,7 @@ def test_a_split_that_would_be_empty_takes_the_next_units() -> None:
     found = np.array([0.3, 0.5, 0.7, 0.9, 1.4])
     where = cut(found, np.ones(5), "package", SETTINGS)
     assert where is not None and where.extended == ("test", "val")
-    assert where.of(found).tolist() == ["test", "val", "train", "train", "train"]
+    assert names(where, found).tolist() == ["test", "val", "train", "train", "train"]
 
 
 def test_a_split_below_its_least_size_takes_the_next_units() -> None:
@@ -62,7 +68,7 @@ def test_a_split_below_its_least_size_takes_the_next_units() -> None:
     small = np.where(found < 0.1, 10.0, 1000.0)
     where = cut(found, small, "package", SETTINGS | {"min_held_out_kb": 5.0})
     assert where is not None and where.extended == ("test",)
-    assert small[where.of(found) == "test"].sum() >= 5000
+    assert small[names(where, found) == "test"].sum() >= 5000
 
 
 def test_units_that_do_not_suffice_give_no_cut() -> None:

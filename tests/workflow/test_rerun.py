@@ -74,6 +74,7 @@ def test_nothing_changed_schedules_nothing_and_is_answered_within_five_seconds(f
         ({"model": "{layers: 3}"}, TRAIN),
         ({"evaluate": "{bits_per_byte: {max_mb: 0.04}}"}, {"evaluate": 1, **REPORT}),
         ({"export": "{gguf_type: Q8_0}"}, {}),
+        ({"scatter": "{part_mb: 400}"}, {}),  # the corpus stays one part
         ({"code": "[two/package1]"}, {"scrape": 1, **CURATE}),
     ],
     ids=str,

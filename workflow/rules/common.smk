@@ -124,6 +124,16 @@ def of_training(demand, scaled=True):
     return amount
 
 
+# Of a job that reads a part of a source. They go side by side; on one machine each takes what the others leave.
+PARTS = CATALOGUE.parts(PLAN)
+EACH = CORES if ON_CLUSTER else max(1, CORES // len(PARTS))
+
+
+def parts_of(corpus):
+    """The parts of a corpus' sources, as paths below results/sources."""
+    return CATALOGUE.parts(CATALOGUE.plan("corpus", corpus))
+
+
 if workflow.is_main_process:
     OTHERS = alive.enter()
     for line in OTHERS:
@@ -133,6 +143,8 @@ if workflow.is_main_process:
 
 wildcard_constraints:
     source=CATALOGUE.names("sources"),
+    part=r"(/[0-9]+)?",  # "/3" in a source's folder; nothing where one job scrapes all of it
+    share=r"[0-9]+",
     corpus=CATALOGUE.names("corpus"),
     broken=CATALOGUE.names("broken"),
     vocab=CATALOGUE.names("vocab"),

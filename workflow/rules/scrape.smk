@@ -1,17 +1,16 @@
-# scrape: Python files of one source -> Parquet shards, and a table of every file that was refused.
+# scrape: Python files of one source, or of a part of it -> Parquet shards, and a table of every file that was refused.
 
 
 rule scrape:
     output:
-        shards=directory("results/sources/{source}/shards"),
-        refused="results/sources/{source}/refused.parquet",
-        settings="results/sources/{source}/settings.json",
+        shards=directory("results/sources/{source}{part}/shards"),
+        refused="results/sources/{source}{part}/refused.parquet",
+        settings="results/sources/{source}{part}/settings.json",
     log:
-        "results/sources/{source}/scrape.log",
+        "results/sources/{source}{part}/scrape.log",
     benchmark:
-        "results/sources/{source}/benchmark.tsv"
-    # One job a source, side by side; on one machine a source takes the cores that the others leave.
-    threads: CORES if ON_CLUSTER else max(1, CORES // len(PLAN.sources))
+        "results/sources/{source}{part}/benchmark.tsv"
+    threads: EACH
     resources:
         mem_mb=grown(2000),
         runtime=grown(120),
@@ -22,5 +21,6 @@ rule scrape:
             wildcards.source,
             "scrape.py",
         ),
+        part=lambda wildcards: list(CATALOGUE.part(wildcards.source, wildcards.part)),
     script:
         "../scripts/scrape.py"

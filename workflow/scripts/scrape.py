@@ -1,4 +1,4 @@
-"""Scrape one source.
+"""Scrape one source, or a part of it.
 
 In:  the files that the source's globs select
 Out: `shards` (Parquet, a row a file), `refused` (a row a file that could not be taken, with the reason)
@@ -9,6 +9,7 @@ from pathlib import Path
 from charmer.pipeline.job import job
 
 with job(snakemake):
+    from charmer.corpus.parts import Part
     from charmer.corpus.scrape import scrape
 
     settings = snakemake.params.job["settings"]
@@ -18,4 +19,5 @@ with job(snakemake):
         shards=Path(snakemake.output.shards),
         refused=Path(snakemake.output.refused),
         threads=snakemake.threads,
+        part=Part(*snakemake.params.part),
     )

@@ -18,6 +18,7 @@ from charmer.common.failure import Failure
 from charmer.corpus.directories import Entry, examine
 from charmer.corpus.found import Found, Package, normalized, shown
 from charmer.corpus.licences import LICENCE_FILE, LONGEST_FILE, metadata_licence, texts_licence
+from charmer.corpus.parts import WHOLE, Part
 from charmer.corpus.reading import SHEBANG, Unreadable, obstacle
 from charmer.corpus.refusal import Refusal
 from charmer.corpus.selection import SKIPPED_FOLDERS, Selection
@@ -49,16 +50,19 @@ def archive_entries(source: dict[str, Any], selection: Selection) -> Iterator[En
         raise Failure(f"source {source['name']}: {shown(str(root))} does not exist; correct its path in the config")
 
 
-def archive_files(source: dict[str, Any], selection: Selection, limit: int) -> Iterator[Found | Refusal]:
+def archive_files(
+    source: dict[str, Any], selection: Selection, limit: int, part: Part = WHOLE
+) -> Iterator[Found | Refusal]:
     """The files of a source of kind `archive`; one archive is one package, and its members carry their content.
 
     Args:
         source: one entry of the config's `sources`.
         selection: which members are meant.
         limit: bytes above which a member is not read.
+        part: which of the archives.
     """
     several = Path(source["path"]).expanduser().is_dir()
-    for entry in archive_entries(source, selection):
+    for entry in part.choose(lambda: archive_entries(source, selection)):
         name = shown(entry.path)
         if entry.problem is not None:
             yield Refusal(name, name, entry.bytes, entry.problem, entry.detail)

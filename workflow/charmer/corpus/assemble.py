@@ -24,6 +24,7 @@ from charmer.common.parallel import ordered_map
 from charmer.common.progress import Progress
 from charmer.corpus import splits, survey
 from charmer.corpus.fates import Fates, Files
+from charmer.corpus.judge import Judged
 from charmer.corpus.shards import ROWS
 
 SHARD_CHARACTERS = 32_000_000  # of text in an output shard
@@ -32,34 +33,33 @@ SHARD_CHARACTERS = 32_000_000  # of text in an output shard
 def write_splits(
     files: Files,
     fates: Fates,
-    surveys: Sequence[survey.Survey],
+    judged: Sequence[Judged],
     turn_mb: float,
     work: Path,
     out: Path,
     threads: int,
 ) -> None:
-    """Copy the files that stay: each unit is sorted into one work file, then each output shard is gathered.
+    """Copy the files that stay: each row group is sorted into one work file, then each output shard is gathered.
 
     Args:
         turn_mb: megabytes that each package gives in its turn; 0: packages take no turns.
     """
-    characters = np.array(files.column("characters"), dtype=np.int64)
     places = np.zeros(len(files), dtype=np.int64)
     target = np.full(len(files), -1, dtype=np.int64)
     shards: list[Path] = []
     for split in splits.SPLITS:
-        chosen = in_turns(files, np.flatnonzero(fates.fate == split), turn_mb if split == "train" else 0.0)
+        chosen = in_turns(files, np.flatnonzero(fates.called(split)), turn_mb if split == "train" else 0.0)
         places[chosen] = np.arange(len(chosen))
-        ends = np.cumsum(characters[chosen])
+        ends = np.cumsum(files.characters[chosen])
         numbers = (ends - 1) // SHARD_CHARACTERS if len(ends) else ends
         numbers = np.unique(numbers, return_inverse=True)[1] if len(ends) else numbers
         target[chosen] = numbers + len(shards)
         count = int(numbers[-1]) + 1 if len(ends) else 0
         shards += [out / split / f"shard-{number:05d}.parquet" for number in range(count)]
-    with_files = [one for one in surveys if one.damaged is None and (target[files.unit == one.unit.number] >= 0).any()]
-    with Progress("curate: write", total=len(with_files) + len(shards), unit="shard") as progress:
+    units = sum(one.files > 0 for part in judged for one in part.units)
+    with Progress("curate: write", total=units + len(shards), unit="shard") as progress:
         parts: dict[int, list[tuple[Path, int]]] = {number: [] for number in range(len(shards))}
-        for path, held in ordered_map(_sort_unit, _jobs(files, with_files, target, places, work), threads):
+        for path, held in ordered_map(_sort_unit, _jobs(judged, target, places, work), threads):
             for place, number in enumerate(held):
                 parts[number].append((path, place))
             progress.advance(1)
@@ -68,17 +68,20 @@ def write_splits(
 
 
 def in_turns(files: Files, chosen: np.ndarray, turn_mb: float) -> np.ndarray:
-    """The indices `chosen` [int64] in the order of the documents' digests, packages taking turns of `turn_mb`.
+    """The numbers `chosen` [int64] in the order of the documents' digests, packages taking turns of `turn_mb`.
 
     A person's own code is given whole, before the first turn.
     """
-    documents = files.column("document")
-    ordered = np.array(sorted(chosen.tolist(), key=lambda index: documents[index]), dtype=np.int64)
+    ordered = chosen[np.argsort(files.document[chosen], kind="stable")]
     if turn_mb <= 0 or not len(ordered):
         return ordered
-    table = files.table.select(["package", "bytes", "own"]).take(pa.array(ordered)).to_pandas()
-    before = table.groupby("package", dropna=False)["bytes"].cumsum() - table["bytes"]
-    turns = np.where(table["own"], -1, before // round(turn_mb * 1e6))
+    by_package = ordered[np.argsort(files.package[ordered], kind="stable")]
+    sums = np.cumsum(files.bytes[by_package])
+    begins = np.flatnonzero(np.diff(files.package[by_package], prepend=-1))
+    earlier = np.repeat((sums - files.bytes[by_package])[begins], np.diff(np.append(begins, len(by_package))))
+    before = np.zeros(len(files), dtype=np.int64)  # bytes that a file's package gives before it
+    before[by_package] = sums - files.bytes[by_package] - earlier
+    turns = np.where(files.own[ordered], -1, before[ordered] // round(turn_mb * 1e6))
     return ordered[np.argsort(turns, kind="stable")]
 
 
@@ -104,24 +107,24 @@ class _Job:
     edits: dict[int, Any]
 
 
-def _jobs(
-    files: Files, surveys: Sequence[survey.Survey], target: np.ndarray, places: np.ndarray, work: Path
-) -> Iterator[_Job]:
-    documents, edits = files.table.column("document"), files.table.column("edits")
-    for one in surveys:
-        mine = np.flatnonzero((files.unit == one.unit.number) & (target >= 0))
-        mine = mine[np.lexsort((places[mine], target[mine]))]
-        digests = documents.take(pa.array(mine)).to_pylist()
-        changed = edits.take(pa.array(mine)).to_pylist()
-        yield _Job(
-            one.unit,
-            work / f"rows-{one.unit.number:05d}.arrow",
-            files.row[mine],
-            target[mine],
-            places[mine],
-            [digest.hex() for digest in digests],
-            {int(row): edit for row, edit in zip(files.row[mine], changed, strict=True) if edit},
-        )
+def _jobs(judged: Sequence[Judged], target: np.ndarray, places: np.ndarray, work: Path) -> Iterator[_Job]:
+    for part in judged:
+        for first, one, table in part.read(["document", "edits"]):
+            here = slice(first, first + one.files)
+            rows = np.flatnonzero(target[here] >= 0)
+            if not len(rows):
+                continue
+            rows = rows[np.lexsort((places[here][rows], target[here][rows]))]
+            chosen = table.take(pa.array(rows)).to_pydict()
+            yield _Job(
+                one.unit,
+                work / f"rows-{first:010d}.arrow",
+                rows,
+                target[here][rows],
+                places[here][rows],
+                [digest.hex() for digest in chosen["document"]],
+                {int(row): edit for row, edit in zip(rows, chosen["edits"], strict=True) if edit},
+            )
 
 
 def _sort_unit(job: _Job) -> tuple[Path, list[int]]:

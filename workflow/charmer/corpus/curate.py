@@ -1,8 +1,11 @@
 """Curation: from every file that was scraped to what trains, what is held out, and why the rest left.
 
 Notable here:
-- Two passes over the shards. The first judges each file by itself and keeps metadata only; then all files are
-  decided on at once; the second pass copies those that stay. No text is held but a row group a worker.
+- Two passes over the shards. The first judges each file by itself (`charmer.corpus.judge`); then all files are decided
+  on; the second pass copies those that stay. No text is held but a row group a worker, and of a file some sixty bytes.
+- A corpus of one part is judged here, and its bands are searched here. A larger one was judged part by part and
+  searched band by band, by jobs of their own, to the same end: the same bytes, but for the order in which the ledger
+  names refused files.
 - Each file has exactly one fate, tried in this order: refused, damaged, licence, a filter's reason, contaminated,
   exact duplicate, near duplicate, then train, val or test. `counts.json` adds up, or curation fails.
 - Output is in the order of the documents' digests, a random one; in train, packages take turns. So any prefix, which is
@@ -20,12 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from charmer.common.files import write_json, write_table
-from charmer.common.parallel import ordered_map
-from charmer.common.progress import Progress
-from charmer.corpus import ledger, splits, survey
+from charmer.corpus import candidates, ledger, splits
 from charmer.corpus.assemble import write_splits
-from charmer.corpus.card import card
+from charmer.corpus.card import card, sums
 from charmer.corpus.fates import Fates, Files, decide
+from charmer.corpus.judge import Judged, judge, load
 
 logger = logging.getLogger(__name__)
 
@@ -46,12 +48,50 @@ def curate(sources: list[Path], refused: list[Path], settings: dict[str, Any], o
     """
     out = Path(out)
     with _work_folder(out) as work:
-        surveys, broken = _survey(sources, settings, work, threads)
-        files = Files.of(surveys)
-        surveys = [one.emptied() for one in surveys]
-        fates = decide(files, settings, work)
-        write_splits(files, fates, surveys, settings["turn_mb"], work, out, threads)
-        _write_tables(files, fates, surveys, broken, refused, out)
+        judged = work / "judged"
+        judge(sources, settings, judged, threads)
+        matches = work / "matches"
+        candidates.match([judged], candidates.bands(settings["near_duplicates"]), matches)
+        _conclude([judged], [matches], refused, settings, out, work, threads)
+
+
+def conclude(
+    judged: list[Path],
+    matches: list[Path],
+    refused: list[Path],
+    settings: dict[str, Any],
+    out: Path,
+    threads: int = 1,
+) -> None:
+    """The rest of `curate` where shards were judged and bands were searched before.
+
+    Args:
+        judged: folders that `charmer.corpus.judge.judge` wrote, in the order of the sources.
+        matches: files that `charmer.corpus.candidates.match` wrote, all bands in one or several.
+        refused, settings, out, threads: as for `curate`.
+
+    Raises:
+        Failure: no file is left, or too few to hold any out.
+    """
+    with _work_folder(Path(out)) as work:
+        _conclude(judged, matches, refused, settings, Path(out), work, threads)
+
+
+def _conclude(
+    folders: Sequence[Path],
+    matches: Sequence[Path],
+    refused: Sequence[Path],
+    settings: dict[str, Any],
+    out: Path,
+    work: Path,
+    threads: int,
+) -> None:
+    judged = load(folders)
+    files = Files.of(judged)
+    groups = candidates.groups(matches, len(files))
+    fates = decide(files, judged, groups, settings, work, threads)
+    write_splits(files, fates, judged, settings["turn_mb"], work, out, threads)
+    _write_tables(fates, judged, refused, out)
 
 
 @contextlib.contextmanager
@@ -67,43 +107,18 @@ def _work_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _survey(
-    sources: Sequence[Path], settings: dict[str, Any], work: Path, threads: int
-) -> tuple[list[survey.Survey], list[tuple[Path, str]]]:
-    todo, broken = survey.units(sources)
-    for shard, why in broken:
-        logger.warning(f"{shard}: cannot be read and is left out ({why}); delete it and scrape again")
-    found = []
-    with Progress("curate: judge files", total=sum(unit.rows for unit in todo), unit="file") as progress:
-        for one in ordered_map(survey.survey, [(unit, settings, work) for unit in todo], threads):
-            found.append(one)
-            progress.advance(one.unit.rows)
-            if one.damaged:
-                where = f"row group {one.unit.row_group}"
-                logger.warning(f"{one.unit.shard}: {where} is damaged and left out ({one.damaged}); scrape again")
-    return found, broken
-
-
-def _write_tables(
-    files: Files,
-    fates: Fates,
-    surveys: Sequence[survey.Survey],
-    broken: Sequence[tuple[Path, str]],
-    refused: Sequence[Path],
-    out: Path,
-) -> None:
+def _write_tables(fates: Fates, judged: Sequence[Judged], refused: Sequence[Path], out: Path) -> None:
     """Write ledger, packages, counts and card."""
-    every_file = ledger.ledger(files, fates, surveys, broken, refused)
+    ledger.write(out / "ledger.parquet", fates, judged, refused)
     counts = {
-        **ledger.counts(every_file),
-        "refused_for": ledger.refused_for(every_file),
-        "secrets": ledger.secrets(files, fates),
-        "contaminated": ledger.contaminated(files, fates),
+        **ledger.counts(out / "ledger.parquet"),
+        "secrets": ledger.secrets(fates, judged),
+        "contaminated": ledger.contaminated(fates, judged),
         "cut": fates.cut.summary(),
     }
-    write_table(out / "ledger.parquet", every_file)
-    write_table(out / "packages.parquet", ledger.packages(files, fates))
-    write_json(out / "card.json", card(files.table, fates, counts))
+    kept_files = sums(fates, judged)
+    write_table(out / "packages.parquet", ledger.packages(kept_files))
+    write_json(out / "card.json", card(kept_files, fates, judged, counts))
     write_json(out / "counts.json", counts)
     kept = ", ".join(f"{split} {counts['kept'][split]['files']:,} files" for split in splits.SPLITS)
     logger.info(f"curate: {counts['in']['files']:,} files came in; {kept}")

@@ -1,8 +1,12 @@
-"""Deciding on all files at once: each gets exactly one fate, from what the first pass found out about it."""
+"""Deciding on all files: each gets exactly one fate, from what was found out about it and about those like it.
+
+Notable here: of a file only some sixty bytes of numbers are held. Its names and its digest are read again where they
+are needed, a row group at a time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,48 +15,84 @@ import numpy as np
 import pyarrow as pa
 
 from charmer.common.failure import Failure
-from charmer.corpus import dedup, licence_gate, splits, survey
+from charmer.corpus import duplicates, splits
+from charmer.corpus.judge import Judged, document_numbers
 
+CONTAMINATED = "contaminated"
 DUPLICATES = ("exact duplicate", "near duplicate")
+DECIDED = (*splits.SPLITS, CONTAMINATED, *DUPLICATES)  # fates that files get here, by their codes; other reasons follow
 
 
 @dataclass(frozen=True)
 class Files:
-    """All files of undamaged units, one after the other.
+    """All files of undamaged row groups, one after the other.
 
     Attributes:
-        table: columns of `survey.Survey.files`.
-        unit: the unit each file is in, int64[files]; `row` its row there.
-        keys: uint64[files, dedup.BANDS].
-        begin, end: where its shingles lie in the unit's file, int64[files].
+        packages: names; `package` says which of them each file belongs to, int32[files].
+        own: whether a file is a person's own, bool[files].
+        bytes, characters: of each, int64[files].
+        document: the beginning of its text's digest, uint64[files], which orders files as the digests do.
+        contaminated: whether it shares a run with a benchmark, bool[files].
+        reasons: why files leave for their own sake; `reason` says which of them a file has, int16[files], -1: none.
     """
 
-    table: pa.Table
-    unit: np.ndarray
-    row: np.ndarray
-    keys: np.ndarray
-    begin: np.ndarray
-    end: np.ndarray
+    packages: list[str]
+    package: np.ndarray
+    own: np.ndarray
+    bytes: np.ndarray
+    characters: np.ndarray
+    document: np.ndarray
+    contaminated: np.ndarray
+    reasons: list[str]
+    reason: np.ndarray
 
     @staticmethod
-    def of(surveys: Sequence[survey.Survey]) -> Files:
-        good = [one for one in surveys if one.damaged is None]
-        if not sum(len(one.files) for one in good):
-            raise Failure("the corpus: no file was scraped; check the knobs `sources` and `code`")
-        return Files(
-            pa.concat_tables([one.files for one in good]).combine_chunks(),
-            np.concatenate([np.full(len(one.files), one.unit.number) for one in good]),
-            np.concatenate([np.arange(len(one.files)) for one in good]),
-            np.concatenate([one.keys for one in good]),
-            np.concatenate([one.bounds[:-1] for one in good]),
-            np.concatenate([one.bounds[1:] for one in good]),
-        )
+    def of(judged: Sequence[Judged]) -> Files:
+        """Read the judged folders.
 
-    def column(self, name: str) -> list[Any]:
-        return self.table.column(name).to_pylist()
+        Raises:
+            Failure: they hold no file.
+        """
+        count = sum(part.files for part in judged)
+        if not count:
+            raise Failure("the corpus: no file was scraped; check the knobs `sources` and `code`")
+        packages: dict[str, int] = {}
+        reasons: dict[str, int] = {}
+        files = Files(
+            [],
+            np.zeros(count, dtype=np.int32),
+            np.zeros(count, dtype=bool),
+            np.zeros(count, dtype=np.int64),
+            np.zeros(count, dtype=np.int64),
+            np.zeros(count, dtype=np.uint64),
+            np.zeros(count, dtype=bool),
+            [],
+            np.zeros(count, dtype=np.int16),
+        )
+        columns = ["package", "own", "bytes", "characters", "document", "benchmarks", "reason"]
+        for part in judged:
+            for first, one, table in part.read(columns):
+                at = slice(first, first + one.files)
+                files.package[at] = _codes(table.column("package"), packages)
+                files.own[at] = table.column("own").to_numpy()
+                files.bytes[at] = table.column("bytes").to_numpy()
+                files.characters[at] = table.column("characters").to_numpy()
+                files.document[at] = document_numbers(table)
+                files.contaminated[at] = table.column("benchmarks").is_valid().to_numpy()
+                files.reason[at] = _codes(table.column("reason"), reasons)
+        files.packages.extend(packages)
+        files.reasons.extend(reasons)
+        return files
 
     def __len__(self) -> int:
-        return len(self.table)
+        return len(self.package)
+
+
+def _codes(column: pa.ChunkedArray, known: dict[str, int]) -> np.ndarray:
+    """The place of each value among the known ones, which grow; -1 for a null."""
+    encoded = column.combine_chunks().dictionary_encode()
+    places = [known.setdefault(name, len(known)) for name in encoded.dictionary.to_pylist()]
+    return np.array([*places, -1])[encoded.indices.fill_null(len(places)).to_numpy()]
 
 
 @dataclass(frozen=True)
@@ -60,90 +100,89 @@ class Fates:
     """What becomes of each file.
 
     Attributes:
-        fate: object[files]: "train", "val", "test" or a reason.
-        detail: object[files]: more about the reason, or None.
-        matches: for duplicates, the kept file and the similarity.
+        names: of the fates: "train", "val", "test" and the reasons; `code` is the place of a file's, int16[files].
+        repeats: the removed duplicates, ascending by `file`; columns of `duplicates.REPEATS`.
         cut: where the splits were cut.
     """
 
-    fate: np.ndarray
-    detail: np.ndarray
-    matches: dedup.Matches
+    names: list[str]
+    code: np.ndarray
+    repeats: pa.Table
     cut: splits.Cut
 
     def used(self) -> np.ndarray:
         """Which files are in a split, bool[files]."""
-        return np.isin(self.fate.astype(str), splits.SPLITS)
+        return self.code < len(splits.SPLITS)
 
-    def kept_by(self) -> np.ndarray:
-        """For each removed duplicate the index of the kept file, -1 for all others, int64[files]."""
-        return np.where(np.isin(self.fate.astype(str), DUPLICATES), self.matches.kept, -1)
+    def called(self, name: str) -> np.ndarray:
+        """Which files have the fate `name`, bool[files]."""
+        return self.code == self.names.index(name)
 
 
-def decide(files: Files, settings: dict[str, Any], work: Path) -> Fates:
-    """Give each file its fate; see the head of this module for the order of the reasons."""
-    fate = np.array(files.column("reason"), dtype=object)
-    detail = np.array(files.column("detail"), dtype=object)
-    own = np.array([bool(mine) for mine in files.column("own")])
-    granted = licence_gate.gate(settings["licences"])
-    for index, (licence, mine) in enumerate(zip(files.column("licence"), own.tolist(), strict=True)):
-        if not mine and not granted(licence):
-            fate[index], detail[index] = "licence", licence or "unknown"
-    alive = np.flatnonzero(fate == None)  # noqa: E711 (elementwise)
-    if not len(alive):
-        raise _nothing_left(fate)
-    documents = files.column("document")
-    packages = files.column("package")
-    contaminated = np.array([found is not None for found in files.column("benchmarks")])
-    bytes_ = np.array(files.column("bytes"), dtype=np.int64)
-    paths = files.column("path")
-    load = _ShingleReader(files, work)
+def decide(
+    files: Files, judged: Sequence[Judged], groups: np.ndarray, settings: dict[str, Any], work: Path, threads: int
+) -> Fates:
+    """Give each file its fate; see the head of `charmer.corpus.curate` for the order of the reasons.
+
+    Args:
+        groups: of candidates, as `candidates.groups` finds them, int64[files].
+        work: an empty folder for files that are needed on the way.
+
+    Raises:
+        Failure: no file is left, or too few to hold any out.
+    """
+    alive = files.reason < 0
+    if not alive.any():
+        raise _nothing_left(files)
+    buckets = duplicates.gather(judged, groups, work)
+    threshold = settings["near_duplicates"]
     for by in ("package", "file"):
-        numbers = splits.unit_numbers(packages, [one.hex() for one in documents], own, bytes_, by, settings)
-        order = sorted(alive.tolist(), key=lambda i: (numbers[i], paths[i].count("/"), paths[i], packages[i], i))
-        matches = dedup.repeats(order, documents, files.keys, load, settings["near_duplicates"])
-        left = alive[matches.kept[alive] < 0]
-        cut = splits.cut(numbers[left], bytes_[left], by, settings)
+        ranks = splits.unit_numbers(
+            files.packages, files.package, _documents(judged), files.own, files.bytes, by, settings
+        )
+        found = duplicates.find(buckets, ranks, ~alive, threshold, threads)
+        left = alive.copy()
+        left[_repeated(found)] = False
+        cut = splits.cut(ranks[left], files.bytes[left], by, settings)
         if cut:
             break
     else:
-        raise splits.too_small(len(left))
-    split = cut.of(numbers)
-    leaves = contaminated & (split == "train") & (fate == None)  # noqa: E711
-    if leaves.any():
+        raise splits.too_small(int(left.sum()))
+    split = cut.of(ranks)
+    leaves = files.contaminated & (split == splits.SPLITS.index("train")) & alive
+    again = [number for number, bucket in enumerate(buckets) if leaves[bucket.files].any()]
+    if again:
         # What a contaminated file would have displaced may stay: decide on duplicates again, without such files.
-        order = [index for index in order if not leaves[index]]
-        matches = dedup.repeats(order, documents, files.keys, load, settings["near_duplicates"])
-    benchmarks = files.column("benchmarks")
-    for index in alive.tolist():
-        if leaves[index]:
-            fate[index], detail[index] = "contaminated", benchmarks[index]
-        elif matches.kept[index] >= 0:
-            exact = documents[matches.kept[index]] == documents[index]
-            fate[index] = "exact duplicate" if exact else "near duplicate"
-        else:
-            fate[index] = split[index]
-    return Fates(fate, detail, matches, cut)
+        chosen = [buckets[number] for number in again]
+        for number, table in zip(
+            again, duplicates.find(chosen, ranks, ~alive | leaves, threshold, threads), strict=True
+        ):
+            found[number] = table
+    repeats = pa.concat_tables([duplicates.REPEATS.empty_table(), *found]).sort_by("file").combine_chunks()
+    repeated, exact = repeats.column("file").to_numpy(), repeats.column("exact").to_numpy()
+    names = [*DECIDED, *files.reasons]
+    code = np.where(alive, split, files.reason + len(DECIDED)).astype(np.int16)
+    code[leaves] = names.index(CONTAMINATED)
+    code[repeated] = np.where(exact, *(names.index(name) for name in DUPLICATES))
+    return Fates(names, code, repeats, cut)
 
 
-def _nothing_left(fate: np.ndarray) -> Failure:
-    reasons, counts = np.unique(fate.astype(str), return_counts=True)
-    told = ", ".join(f"{count} for {reason}" for reason, count in zip(reasons, counts, strict=True))
+def _documents(judged: Sequence[Judged]) -> Iterator[bytes]:
+    for part in judged:
+        for _, _, table in part.read(["document"]):
+            yield from table.column("document").to_pylist()
+
+
+def _repeated(found: Sequence[pa.Table]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, dtype=np.int64), *(table.column("file").to_numpy() for table in found)])
+
+
+def _nothing_left(files: Files) -> Failure:
+    counts = np.bincount(files.reason, minlength=len(files.reasons)).tolist()
+    told = ", ".join(f"{count} for {reason}" for reason, count in sorted(zip(files.reasons, counts, strict=True)))
     cure = (
         "set `own: true` for sources that are your own code, or add to curate.licences"
-        if "licence" in reasons
+        if "licence" in files.reasons
         else "loosen these knobs of `curate`"
     )
     return Failure(f"the corpus: curation left no file ({told} left); {cure}")
-
-
-class _ShingleReader:
-    """Reads the shingle set of one file from its unit's file."""
-
-    def __init__(self, files: Files, work: Path) -> None:
-        self.files, self.work = files, work
-
-    def __call__(self, index: int) -> np.ndarray:
-        begin, end = int(self.files.begin[index]), int(self.files.end[index])
-        path = survey.shingle_file(self.work, int(self.files.unit[index]))
-        return np.fromfile(path, dtype=np.uint32, count=end - begin, offset=4 * begin)

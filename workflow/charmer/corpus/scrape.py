@@ -22,6 +22,7 @@ from charmer.common.parallel import WorkerDied, ordered_map
 from charmer.common.progress import Progress
 from charmer.corpus import sources
 from charmer.corpus.found import Found
+from charmer.corpus.parts import WHOLE, Part
 from charmer.corpus.refusal import Refusal
 from charmer.corpus.rows import Batch, Outcome, process
 from charmer.corpus.shards import REFUSED, ShardWriter
@@ -30,8 +31,15 @@ BATCH_BYTES = 1_000_000
 BATCH_FILES = 100
 
 
-def scrape(source: dict[str, Any], settings: dict[str, Any], shards: Path, refused: Path, threads: int = 1) -> None:
-    """Read all files of a source into Parquet shards.
+def scrape(
+    source: dict[str, Any],
+    settings: dict[str, Any],
+    shards: Path,
+    refused: Path,
+    threads: int = 1,
+    part: Part = WHOLE,
+) -> None:
+    """Read all files of a source, or of one part of it, into Parquet shards.
 
     Args:
         source: one entry of the config's `sources`.
@@ -40,11 +48,12 @@ def scrape(source: dict[str, Any], settings: dict[str, Any], shards: Path, refus
         refused: Parquet file of what was found and is not in the shards, columns of charmer.corpus.shards.REFUSED.
         threads: number of worker processes; the output does not depend on it. With 1 the work is done in this
             process, where a file that crashes Python's parser ends it.
+        part: which part of the source; all parts one after the other hold what the whole holds.
 
     Raises:
         Failure: the source is not there, or holds no Python at all; or the machine ran out of memory.
     """
-    found = sources.files(source, settings)
+    found = sources.files(source, settings, part)
     total = None
     if source["kind"] in sources.ON_DISK:  # their sizes are known before anything is read
         listed = list(found)
@@ -69,7 +78,7 @@ def scrape(source: dict[str, Any], settings: dict[str, Any], shards: Path, refus
                         rows += len(record_batch)
                         writer.add(record_batch)
                 progress.advance(outcome.bytes, f"{rows:,} rows, {len(refusals):,} refused")
-            if not rows and not refusals:
+            if not rows and not refusals and part == WHOLE:
                 raise Failure(f"source {source['name']}: holds no Python files; check its path and globs in the config")
         shutil.rmtree(shards, ignore_errors=True)
         unfinished.rename(shards)

@@ -12,6 +12,7 @@ Notable here:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -36,8 +37,9 @@ class Cut:
     extended: tuple[str, ...]
 
     def of(self, numbers: np.ndarray) -> np.ndarray:
-        """The split of each unit number, as an array of "train", "val" and "test"."""
-        return np.where(numbers < self.test, "test", np.where(numbers < self.val, "val", "train"))
+        """The split of each unit number, as its place in SPLITS, int8[numbers]."""
+        train, val, test = (np.int8(place) for place in range(len(SPLITS)))
+        return np.where(numbers < self.test, test, np.where(numbers < self.val, val, train))
 
     def summary(self) -> dict[str, Any]:
         return {**asdict(self), "extended": list(self.extended)}
@@ -50,26 +52,34 @@ def unit_number(name: str, seed: int) -> float:
 
 
 def unit_numbers(
-    packages: list[str], documents: list[str], own: np.ndarray, bytes_: np.ndarray, by: str, settings: dict[str, Any]
+    names: Sequence[str],
+    packages: np.ndarray,
+    documents: Iterable[bytes],
+    own: np.ndarray,
+    bytes_: np.ndarray,
+    by: str,
+    settings: dict[str, Any],
 ) -> np.ndarray:
     """The number of each file's unit, float64[files]; its order is also the order in which duplicates are kept.
 
     Files of packages above `always_train_mb` get numbers from 1 on. `by` "file" makes each file a unit.
+
+    Args:
+        names: of the packages.
+        packages: which of them each file belongs to, int32[files].
+        documents: the digest of each file's text; read once, and only where files are units.
     """
     seed = settings["split_seed"]
-    size: dict[str, int] = {}
-    for package, count, mine in zip(packages, bytes_.tolist(), own.tolist(), strict=True):
-        if not mine:
-            size[package] = size.get(package, 0) + count
-    limit = settings["always_train_mb"] * 1e6
-    of_package = {name: unit_number(name, seed) + ALWAYS_TRAINS * (size[name] > limit) for name in size}
-    return np.array(
-        [
-            unit_number(document, seed) if mine or by == "file" else of_package[package]
-            for package, document, mine in zip(packages, documents, own.tolist(), strict=True)
-        ],
-        dtype=np.float64,
-    )
+    sizes = np.bincount(packages[~own], weights=bytes_[~own], minlength=len(names))
+    above = sizes > settings["always_train_mb"] * 1e6
+    of_package = np.array([unit_number(name, seed) for name in names]) + ALWAYS_TRAINS * above
+    numbers = of_package[packages]
+    alone = own | (by == "file")
+    if alone.any():
+        for index, document in enumerate(documents):
+            if alone[index]:
+                numbers[index] = unit_number(document.hex(), seed)
+    return numbers
 
 
 def cut(numbers: np.ndarray, bytes_: np.ndarray, by: str, settings: dict[str, Any]) -> Cut | None:

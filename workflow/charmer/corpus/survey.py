@@ -1,7 +1,7 @@
 """The first pass over the shards: all that one file's text decides, for one row group at a time.
 
-What comes back is small (metadata, a digest, band keys), so that the decisions about all files fit into memory
-however large the corpus is. Shingle sets, which only a few comparisons need, go to a file in the work folder.
+What comes back is small: metadata, a digest, band keys. Shingle sets, which only a few comparisons need, go to a file
+in the folder that `charmer.corpus.judge` writes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,14 @@ class Survey:
     bounds: np.ndarray
     damaged: str | None = None
 
-    def emptied(self) -> Survey:
-        """Without what grows with the number of files."""
-        return replace(self, files=self.files.slice(0, 0), keys=NO_KEYS, bounds=self.bounds[:0].copy())
+
+@dataclass(frozen=True)
+class Judgement:
+    """A unit that was judged: how many files came of it, and why none did where it is damaged."""
+
+    unit: Unit
+    files: int
+    damaged: str | None
 
 
 def units(sources: Sequence[Path]) -> tuple[list[Unit], list[tuple[Path, str]]]:

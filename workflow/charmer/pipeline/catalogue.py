@@ -16,8 +16,9 @@ from typing import Any
 
 from charmer.common.failure import Failure
 from charmer.common.files import sha256_of
+from charmer.corpus import parts
 from charmer.corpus.decontaminate import benchmark_files
-from charmer.corpus.sources import digest as source_digest
+from charmer.corpus.sources import listed
 from charmer.pipeline import start
 from charmer.pipeline.fingerprint import fingerprint
 from charmer.pipeline.naming import ordered
@@ -38,7 +39,15 @@ class Catalogue:
             for variant in plan.variants():
                 self._entries.setdefault(variant.stage, {}).setdefault(variant.name, (variant, plan))
         # What the globs of each source select on disk now. Not part of a name: it says whether a scrape is stale.
-        self._files = self._found("sources", "files", lambda at: source_digest(at["source"], at["scrape"]))
+        looks = self._found("sources", "listed", lambda at: listed(at["source"], at["scrape"]))
+        self._bytes = {name: look["listed"].bytes for (_, name), look in looks.items() if "listed" in look}
+        self._files = {
+            (stage, name): {"files": look["listed"].digest, **({"parts": count} if count > 1 else {})}
+            if "listed" in look
+            else look
+            for (stage, name), look in looks.items()
+            for count in [self._count(name)]
+        }
         self._files |= self._found("corpus", "benchmarks", lambda at: _digests(at["curate"]["benchmarks"]))
         self._files |= self._found("vocab", "start", lambda at: start.digests(at.get("start", ""), start.TOKENIZER))
         self._files |= self._found("models", "start", lambda at: start.digests(at.get("start", ""), *start.FILES))
@@ -51,6 +60,22 @@ class Catalogue:
     def plan(self, stage: str, name: str) -> Plan:
         """A plan that holds the variant; the variant's inputs are that plan's earlier stages."""
         return self._entries[stage][name][1]
+
+    def _count(self, source: str) -> int:
+        return parts.count(self._bytes.get(source, 0), self.plan("sources", source).part_mb)
+
+    def part(self, source: str, suffix: str) -> parts.Part:
+        """The part of a source that a folder below the source's own holds: "/3", or "" for the whole."""
+        return parts.Part(int(suffix.removeprefix("/") or 0), self._count(source))
+
+    def parts(self, plan: Plan) -> list[str]:
+        """The parts of a plan's sources as paths below `results/sources`: NAME, or NAME/0, NAME/1, ..."""
+        counts = {source.name: self._count(source.name) for source in plan.sources}
+        return [f"{name}/{at}" if count > 1 else name for name, count in counts.items() for at in range(count)]
+
+    def scattered(self, plan: Plan) -> bool:
+        """Whether a plan's corpus is too large for one job."""
+        return sum(self._bytes.get(source.name, 0) for source in plan.sources) > plan.part_mb * 1e6
 
     def metric(self, name: str) -> str:
         """The metric that a variant of the evaluation measures."""

@@ -63,7 +63,8 @@ def write_page(grid: Grid) -> list[str]:
 def _outputs(plan: Plan) -> Iterator[tuple[str, str, Path, Path]]:
     """Each stage's folder under `results/`, its rule, a file that it writes, and its log; in data order."""
     for source in plan.sources:
-        yield "sources", "scrape", source.folder / "refused.parquet", source.folder / "scrape.log"
+        for folder in sorted(source.folder.glob("[0-9]*")) or [source.folder]:  # of its parts, or its own
+            yield "sources", "scrape", folder / "refused.parquet", folder / "scrape.log"
     yield "corpus", "curate", plan.corpus.folder / "counts.json", plan.corpus.folder / "curate.log"
     yield "vocab", "vocab", plan.vocab.folder / "tokenizer.json", plan.vocab.folder / "vocab.log"
     tokens = RESULTS / "tokens" / plan.vocab.name

@@ -54,6 +54,7 @@ class Plan:
     metrics: tuple[Variant, ...]
     run: Variant
     exports: tuple[Variant, ...]
+    part_mb: float = field(compare=False)  # MB that a job of scraping or judging reads; changes no result
 
     @classmethod
     def of(cls, settings: Settings) -> Plan:
@@ -105,7 +106,8 @@ class Plan:
         lineage |= breakage if any(map(reads_broken, evaluate["metrics"])) else {}
         chosen = {metric: _knobs(evaluate, metric) for metric in evaluate["metrics"]}
         run = _variant("runs", settings["name"], {**lineage, "evaluate": chosen})
-        return cls(sources, corpus, broken, vocab, windows, model, metrics, run, exports)
+        part_mb = settings["scatter"]["part_mb"]
+        return cls(sources, corpus, broken, vocab, windows, model, metrics, run, exports, part_mb)
 
     def variants(self) -> Iterator[Variant]:
         """Every variant of the plan, in data order."""
