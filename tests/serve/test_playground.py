@@ -57,6 +57,10 @@ class Page:
         script = "return [...document.querySelectorAll(arguments[0])].map(one => one.textContent)"
         return [str(text) for text in self.browser.execute_script(script, selector)]
 
+    def click(self, selector: str) -> None:
+        """Click the first of them, found at the same moment."""
+        self.browser.execute_script("document.querySelector(arguments[0]).click()", selector)
+
     @property
     def text(self) -> str:
         return str(self.area.get_property("value"))
@@ -110,7 +114,7 @@ def test_a_fault_is_marked_and_fixed_by_a_click(page: Page) -> None:
     page.until(lambda: page.find("#picture .mark"))
     (fault,) = page.texts("#problems button:not(.fix)")
     assert fault.startswith("1:") and "never closed" in fault
-    page.find("#problems .fix")[0].click()
+    page.click("#problems .fix")
     ast.parse(page.text)
     page.until(lambda: "nothing that looks wrong" in page.texts("#problems")[0])
 
@@ -122,7 +126,7 @@ def test_every_character_is_coloured_by_its_surprise(page: Page) -> None:
     assert page.picture == page.text + "\n"
     coloured = "".join(page.texts("#picture [class^=s]"))
     assert len(coloured) > 20, "a model that was never trained is surprised by nearly all"
-    page.find("#colouring")[0].click()
+    page.click("#colouring")
     page.until(lambda: not page.find("#picture [class^=s]"))
 
 
@@ -133,13 +137,13 @@ def test_an_alternative_at_the_cursor_is_taken_by_a_click(page: Page) -> None:
     shares = [float(share.rstrip("%")) for share in page.texts("#next output")]
     assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 100.5
     before = page.text
-    page.find("#next button")[0].click()
+    page.click("#next button")
     assert page.text.startswith(before) and len(page.text) > len(before)
 
 
 def test_attention_shows_where_the_last_token_looks(page: Page) -> None:
     page.write("def clip(value):")
-    page.find("#attention summary")[0].click()
+    page.click("#attention summary")
     page.until(lambda: page.find("#looks .self"))
     assert [option.text for option in page.find("#layer option")] == ["mean", "0", "1"]
     shown = "".join(page.texts("#looks span"))
