@@ -349,3 +349,25 @@ def test_an_interrupt_stops_within_seconds_and_leaves_no_work_files(tmp_path: Pa
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=5) != 0
     assert not (tmp_path / "out/.work").exists()
+
+
+TUNING = {"own_share": 0.5, "held_out_share": 0.2, "least_kb": 1}
+
+
+def test_own_files_that_repeat_what_a_model_knows_are_not_held_out(tmp_path: Path) -> None:
+    mine = [row(code(9000 + file), f"m{file}.py", "own", own=True) for file in range(60)]
+    copied = [row(many_packages()[place]["text"], f"copy{place}.py", "own", own=True) for place in range(0, 200, 4)]
+    knobs = settings(min_held_out_kb=0, fine_tune=TUNING)
+    curate(*scraped(tmp_path, [*many_packages(), *mine, *copied]), knobs, tmp_path / "out", threads=1)
+    found = fates(tmp_path / "out")
+    assert {found[one["path"]] for one in copied} == {"exact duplicate"}
+    assert all(found[one["path"]] in {"train", "val", "test"} for one in many_packages())
+    held_out = sum(found[one["path"]] == "test" for one in mine)
+    assert 4 <= held_out <= 22, "a fifth of 60, whatever curate.test_share says of packages"
+
+
+def test_a_model_is_not_fitted_to_code_that_it_knows(tmp_path: Path) -> None:
+    copied = [row(one["text"], f"copy/{one['path']}", "own", own=True) for one in many_packages()]
+    knobs = settings(min_held_out_kb=0, fine_tune=TUNING)
+    with pytest.raises(Failure, match=r"code: of 200 files 0 are left, 0 kB .* 200 repeat code that the model knows"):
+        curate(*scraped(tmp_path, [*many_packages(), *copied]), knobs, tmp_path / "out", threads=1)

@@ -106,7 +106,11 @@ def test_a_bad_ratio_is_refused_before_any_job_starts(override, knob, allowed):
 
 @pytest.mark.parametrize("preset", sorted((CONFIG / "presets").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_preset_is_valid_and_bears_its_own_name(preset):
-    assert resolve(merged(read(CONFIG / "config.yaml"), read(preset)))["name"] == preset.stem
+    written = read(preset)
+    if "init_from" in written.get("train", {}):  # its model ships or not; tests/pipeline/test_start.py has one for it
+        written["train"]["init_from"] = ""
+        written["evaluate"]["metrics"].remove("fine_tuning")
+    assert resolve(merged(read(CONFIG / "config.yaml"), written))["name"] == preset.stem
 
 
 def test_every_knob_has_one_comment_line_and_stands_in_the_readme():

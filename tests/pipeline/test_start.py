@@ -105,3 +105,25 @@ def test_what_the_folder_holds_says_whether_a_job_is_stale_and_names_nothing(mod
     assert (other, same_vocab) == (name, vocab), "the tokenizer is what it was"
     assert train["start"].keys() == {"config.json", "tokenizer.json", "model.safetensors"}
     assert other_train != train
+
+
+def test_a_model_is_fitted_to_a_persons_own_code(model, tmp_path):
+    preset = merged(read(CONFIG / "config.yaml"), read(CONFIG / "presets/mine.yaml"))
+    preset["train"]["init_from"] = str(model)
+    with pytest.raises(Failure, match=r"code: is empty, and the run fits a model to it"):
+        resolve(preset)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/a.py").write_text("x = 1\n" * 100)
+    plan = Plan.of(resolve(preset | {"code": [str(tmp_path / "mine")]}))
+    assert plan.corpus.settings["fine_tune"]["own_share"] == 0.5
+    catalogue = Catalogue([plan])
+    told = catalogue.job("models", plan.model.name, "train.py")["away"]
+    assert "mine: 1 kB of Python are too little to fit a model to; allowed: at least fine_tune.least_kb: 200" in told
+    (tmp_path / "mine/b.py").write_text("x = 1\n" * 50_000)
+    assert "away" not in Catalogue([plan]).job("models", plan.model.name, "train.py")
+
+
+def test_before_and_after_need_a_model_to_start_from():
+    config = merged(read(CONFIG / "config.yaml"), {"evaluate": {"metrics": ["fine_tuning"]}})
+    with pytest.raises(Failure, match=r"fine_tuning compares with the model of train\.init_from, which names none"):
+        resolve(config)

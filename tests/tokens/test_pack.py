@@ -26,7 +26,8 @@ def flat(folder: Path, lengths: Lengths) -> tuple[Path, Path]:
     array = np.full(int(counts.sum()) + len(counts) + 1, 7, np.uint16)
     array[[0, *(starts + counts)]] = EOF
     files.write_array(folder / "tokens.npy", array)
-    columns = {"start": starts, "tokens": counts.astype(np.int32), "bytes": counts * 4}
+    names = ["mine" if place < 2 else "theirs" for place in range(len(counts))]
+    columns = {"start": starts, "tokens": counts.astype(np.int32), "bytes": counts * 4, "source": names}
     metadata = {"tokenizer": "none", "vocab_size": "264", "eof": str(EOF)}
     files.write_table(folder / "documents.parquet", pa.table(columns).replace_schema_metadata(metadata))
     return folder / "tokens.npy", folder / "documents.parquet"
@@ -137,3 +138,13 @@ def test_files_that_do_not_belong_together_are_named(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"tokens\.npy: has 78 tokens"):
         pack(tokens, documents, knobs, "train", tmp_path / "windows.npy", tmp_path / "summary.json")
     assert not (tmp_path / "windows.npy").exists()
+
+
+def test_a_persons_own_code_takes_its_share_of_the_training_set(tmp_path: Path):
+    lengths = [50, 50, *[25] * 40]  # the first two are their own
+    _, whole = packed(tmp_path, lengths)
+    _, half = packed(tmp_path, lengths, own=["mine"], own_share=0.5)
+    _, asked = packed(tmp_path, lengths, own=["mine"], own_share=0.0)
+    assert whole["bytes"] == asked["bytes"] == 4400
+    assert half["bytes"] == 800
+    assert packed(tmp_path, lengths, "val", own=["mine"], own_share=0.5)[1]["bytes"] == 4400, "val is taken whole"

@@ -11,9 +11,10 @@ from charmer.pipeline.job import job
 with job(snakemake):
     from charmer.corpus.curate import conclude, curate
 
+    settings = snakemake.params.job["settings"]
     common = {
         "refused": [Path(path) for path in snakemake.input.refused],
-        "settings": snakemake.params.job["settings"]["curate"],
+        "settings": settings["curate"] | ({"fine_tune": settings["fine_tune"]} if "fine_tune" in settings else {}),
         "out": Path(snakemake.output.counts).parent,
         "threads": snakemake.threads,
     }

@@ -136,11 +136,17 @@ def decide(
         raise _nothing_left(files)
     buckets = duplicates.gather(judged, groups, work)
     threshold = settings["near_duplicates"]
+    tuning = settings.get("fine_tune")
     for by in ("package", "file"):
         ranks = splits.unit_numbers(
             files.packages, files.package, _documents(judged), files.own, files.bytes, by, settings
         )
-        found = duplicates.find(buckets, ranks, ~alive, threshold, threads)
+        if tuning:  # own files have a border of their own
+            own = np.minimum(ranks[files.own] * settings["test_share"] / tuning["held_out_share"], 0.999)
+            ranks[files.own] = own
+        # What the model to be fitted may know is kept first: a person's own files come behind all others.
+        turns = np.where(files.own, ranks + 4, ranks) if tuning else ranks
+        found = duplicates.find(buckets, turns, ~alive, threshold, threads)
         left = alive.copy()
         left[_repeated(found)] = False
         cut = splits.cut(ranks[left], files.bytes[left], by, settings)
@@ -155,7 +161,7 @@ def decide(
         # What a contaminated file would have displaced may stay: decide on duplicates again, without such files.
         chosen = [buckets[number] for number in again]
         for number, table in zip(
-            again, duplicates.find(chosen, ranks, ~alive | leaves, threshold, threads), strict=True
+            again, duplicates.find(chosen, turns, ~alive | leaves, threshold, threads), strict=True
         ):
             found[number] = table
     repeats = pa.concat_tables([duplicates.REPEATS.empty_table(), *found]).sort_by("file").combine_chunks()
@@ -164,7 +170,10 @@ def decide(
     code = np.where(alive, split, files.reason + len(DECIDED)).astype(np.int16)
     code[leaves] = names.index(CONTAMINATED)
     code[repeated] = np.where(exact, *(names.index(name) for name in DUPLICATES))
-    return Fates(names, code, repeats, cut)
+    fates = Fates(names, code, repeats, cut)
+    if tuning:
+        _check_own(np.array(names)[code[files.own]], files.bytes[files.own], tuning["least_kb"])
+    return fates
 
 
 def _documents(judged: Sequence[Judged]) -> Iterator[bytes]:
@@ -175,6 +184,24 @@ def _documents(judged: Sequence[Judged]) -> Iterator[bytes]:
 
 def _repeated(found: Sequence[pa.Table]) -> np.ndarray:
     return np.concatenate([np.zeros(0, dtype=np.int64), *(table.column("file").to_numpy() for table in found)])
+
+
+def _check_own(fate: np.ndarray, bytes_: np.ndarray, least_kb: float) -> None:
+    """Refuse to fit a model to too little code.
+
+    Args:
+        fate, bytes_: of each file of the person's own, [files].
+    """
+    kept = {split: int((fate == split).sum()) for split in splits.SPLITS}
+    size = float(bytes_[np.isin(fate.astype(str), splits.SPLITS)].sum()) / 1e3
+    if size >= least_kb and all(kept.values()):
+        return
+    repeated = int(np.isin(fate.astype(str), DUPLICATES).sum())
+    raise Failure(
+        f"code: of {len(fate)} files {sum(kept.values())} are left, {size:.0f} kB (train {kept['train']}, val "
+        f"{kept['val']}, test {kept['test']}); {repeated} repeat code that the model knows or one another; fitting a "
+        f"model takes fine_tune.least_kb: {least_kb:g} kB and files in each split; name more code"
+    )
 
 
 def _nothing_left(files: Files) -> Failure:

@@ -13,7 +13,7 @@ Notable here:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,16 +87,22 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     return table("characters_saved", rows(lines))
 
 
-def held_out(shards: Path, count: int, reach: int) -> list[Line]:
+def held_out(shards: Path, count: int, reach: int, among: Container[tuple[str, str, str]] | None = None) -> list[Line]:
     """`count` lines of a fixed random order, each with the `reach` bytes before it, or all.
 
     No file gives a second line before all have given one; a file's lines come in a random order.
+
+    Args:
+        among: source, package and path of the files that may give lines; None: all may.
 
     Raises:
         Failure: the split holds no line.
     """
     documents = [
-        row for batch in read_shards(shards, ["text", "source", "package", "path"]) for row in batch.to_pylist()
+        row
+        for batch in read_shards(shards, ["text", "source", "package", "path"])
+        for row in batch.to_pylist()
+        if among is None or (row["source"], row["package"], row["path"]) in among
     ]
     documents.sort(key=lambda row: heldout.order(row["source"], row["package"], row["path"]))
     cut = [row["text"].removesuffix("\n").split("\n") for row in documents]

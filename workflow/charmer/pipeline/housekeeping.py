@@ -42,14 +42,16 @@ class Leftover:
 
 
 def present_plans(config: Path) -> list[Plan]:
-    """The plans of `config.yaml` and of every preset beside it.
+    """The plans of `config.yaml` and of every preset beside it that says all of a run: one that fits a model to a
+    person's own code is told on the command line whose.
 
     Args:
         config: the folder that holds `config.yaml` and `presets/`.
     """
     base = read(config / "config.yaml")
     presets = [read(path) for path in sorted((config / "presets").glob("*.yaml"))]
-    return [Plan.of(resolve(merged(base, preset))) for preset in [{}, *presets]]
+    whole = [preset for preset in presets if not preset.get("train", {}).get("init_from")]
+    return [Plan.of(resolve(merged(base, preset))) for preset in [{}, *whole]]
 
 
 def present_grids(config: Path) -> list[Grid]:

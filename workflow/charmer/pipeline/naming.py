@@ -10,6 +10,11 @@ from typing import Any
 RESULTS = Path("results")
 
 
+def own_names(settings: dict[str, Any]) -> list[str]:
+    """The names of the sources of a variant that are a person's own code."""
+    return [source["name"] for source in settings.get("sources", []) if source.get("own")]
+
+
 def digest(value: Any) -> str:
     """Eight hexadecimal digits over a canonical JSON form."""
     canonical = json.dumps(ordered(value), separators=(",", ":"), ensure_ascii=False)

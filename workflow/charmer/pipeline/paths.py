@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from charmer.common.failure import Failure
+from charmer.model.shape import WEIGHTS
 from charmer.pipeline.naming import RESULTS
 from charmer.pipeline.needs import needs
 from charmer.pipeline.plan import Plan
@@ -43,12 +44,14 @@ def training_files(plan: Plan) -> Files:
 
 def metric_files(plan: Plan, metric: str) -> Files:
     """What one metric reads: the model, and the data that its module names in NEEDS."""
+    start = plan.model.settings["train"]["init_from"]
     available = {
         **token_files(plan, *SPLITS),
         **{f"{split}_shards": f"{plan.corpus.folder}/{split}" for split in SPLITS},
         **{f"{split}_windows": f"{plan.windows.folder}/{split}.npy" for split in ("train", "val")},
         **{f"{split}_broken": f"{plan.broken.folder}/{split}.parquet" for split in SPLITS},
         "calibration": f"{plan.model.folder}/check.json",
+        **({"start": f"{start}/{WEIGHTS}"} if start else {}),
     }
     unknown = set(needs(metric)) - set(available)
     if unknown:

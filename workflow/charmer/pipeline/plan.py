@@ -65,11 +65,13 @@ class Plan:
             for source in every_source
         )
         lineage: Settings = {"sources": every_source, "scrape": settings["scrape"], "curate": settings["curate"]}
+        start = settings["train"]["init_from"]
+        if tunes(settings):
+            lineage["fine_tune"] = settings["fine_tune"]
         corpus = _variant("corpus", "-".join(source["name"] for source in every_source)[:40], lineage)
         breakage = {"break": settings["break"]}
         broken = _variant("broken", f"{settings['break']['held_out_pairs']}-pairs", {**lineage, **breakage})
 
-        start = settings["train"]["init_from"]
         lineage |= {"start": start} if start else {}
         lineage = {**lineage, "vocab": _relevant_vocab(settings["vocab"], copied=bool(start))}
         vocabulary = settings["vocab"]["kind"]
@@ -128,6 +130,13 @@ class Plan:
         folders = {variant.folder for variant in self.variants()}
         # Token arrays lie in a room of their own, under their vocabulary's name; checkpoints under their model's.
         return folders | {RESULTS / "tokens" / self.vocab.name, RESULTS / "checkpoints" / self.model.name}
+
+
+def tunes(settings: Settings) -> bool:
+    """Whether the run fits a model that is there to a person's own code. Then the section `fine_tune` is read: own code
+    that repeats other code leaves, it takes a share of the training set, and its own held-out files choose weights."""
+    own = settings["code"] or any(source.get("own") for source in settings["sources"])
+    return bool(settings["train"]["init_from"] and own)
 
 
 def own_sources(paths: list[str]) -> list[Settings]:

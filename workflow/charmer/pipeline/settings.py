@@ -271,6 +271,11 @@ def _mismatches(settings: Settings) -> Iterator[str]:
             f"train.ranks: {train['ranks']} cannot share the {train['batch_tokens']} train.batch_tokens; "
             f"allowed: at most one a window of {pack['context_length']}"
         )
+    if "fine_tuning" in settings["evaluate"]["metrics"]:
+        if not train["init_from"]:
+            yield "evaluate.metrics: fine_tuning compares with the model of train.init_from, which names none"
+        elif not settings["code"] and not any(source.get("own") for source in settings["sources"]):
+            yield "code: is empty, and the run fits a model to it; allowed: your directories, as in 'code=[\"~/src\"]'"
     shortest, longest = settings["break"]["min_lines"], settings["break"]["max_lines"]
     if shortest > longest:
         yield f"break.min_lines: {shortest} is above break.max_lines: {longest}; allowed: at most that"

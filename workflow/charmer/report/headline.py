@@ -49,10 +49,33 @@ ABILITIES = (  # metric, slice, key and label: what the model can do, in the ord
     ("characters_saved", "characters saved", "characters_saved", "of typed characters are saved"),
     ("synthesis", "pass@1", "pass_at_1", "of small problems are solved (pass@1)"),
 )
+TUNED = (  # key, slice, label and unit: what a model fitted to a person's own code shows
+    ("own_before", "own code, before", "bits per byte of your own held-out files before", "bits/byte"),
+    ("own_after", "own code, after", "bits per byte of your own held-out files after", "bits/byte"),
+    ("own_change", "own code, change", "change of these bits", "share"),
+    ("other_change", "other code, change", "change of the bits of others' held-out packages", "share"),
+    ("saved_before", "characters saved, before", "of your typed characters saved before", "share"),
+    ("saved_after", "characters saved, after", "of your typed characters saved after", "share"),
+    ("recited", "recited, after", "of passages of your training files recited word for word", "share"),
+)
+
+
+def recites(rows: Rows) -> str:
+    """A warning where a model fitted to a person's own code can be made to recite it; "" where it cannot."""
+    before, after = (pick(rows, f"recited, {when}") for when in ("before", "after"))
+    if before is None or after is None or after["value"] <= before["value"]:
+        return ""
+    count = round((after["value"] - before["value"]) * after["cases"])
+    return (
+        f"given the beginning, the model recites {count} of {after['cases']} passages of your code that it did not "
+        "know before; show it to nobody who may not read your code, or lower train.budget"
+    )
 
 
 def figures(tables: Mapping[str, Rows]) -> list[Figure]:
     """The page's numbers: bits per byte, xz's in small print, and of the abilities those that were asked for."""
+    if "fine_tuning" in tables:
+        return [_figure(f"tuned_{key}", label, tables["fine_tuning"], which, unit) for key, which, label, unit in TUNED]
     bits = tables.get("bits_per_byte", [])
     first = _figure("bits_per_byte", "bits per byte of unseen code", bits, "overall", "bits/byte")
     xz = pick(bits, BASELINE)
@@ -94,6 +117,7 @@ def summary(
     samples: list[dict[str, Any]],
     metrics: Iterable[str],
     verdicts: list[Verdict],
+    warning: str = "",
 ) -> dict[str, Any]:
     """What `summary.json` holds: headline numbers, samples, why a metric is a gap, the doctor's words, the model's
     size, and paths relative to the run."""
@@ -107,6 +131,7 @@ def summary(
         "samples": samples,
         "gaps": {name: inputs.gaps[name] for name in metrics if name in inputs.gaps},
         "doctor": doctor.summary(verdicts),
+        "warning": warning,
         "paths": {
             "report": "report/index.html",
             "model": _relative(inputs.model, run) if inputs.model else None,

@@ -52,6 +52,7 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
     shown = headline.figures(tables)
     samples = headline.samples(tables.get("samples", []))
     verdicts = doctor.verdicts(tables.get("doctor", []))
+    warning = headline.recites(tables.get("fine_tuning", []))
     counts, card = found.document("counts", ["in", "kept"]), found.document("card", ["bytes"])
     groups = {
         "corpus": plots.corpus(counts, card),
@@ -68,6 +69,7 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
         "run": run.name,
         "figures": shown,
         "own": any(source.get("own") for source in settings.get("sources", [])),
+        "warning": warning,
         "samples": samples,
         "verdicts": verdicts,
         "training": training,
@@ -83,7 +85,9 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
         "gaps": found.gaps,
     }
     told = [*shown, *headline.others(tables, training)]
-    files.write_json(run / "summary.json", headline.summary(run, found, training, told, samples, tables, verdicts))
+    files.write_json(
+        run / "summary.json", headline.summary(run, found, training, told, samples, tables, verdicts, warning)
+    )
     files.write_text(run / "report" / "index.html", render("page.html", context))
 
 

@@ -40,6 +40,8 @@ CAPTIONS = {
     "exactly, but for blanks at the ends of lines.",
     "calibration": "How often the best guess was right, by the probability that the model gave it. On the stroke it is "
     "right as often as it says, below it is too sure. The larger a dot, the more guesses.",
+    "fine_tuning": "The model before and after it was fitted to your own code: your held-out files, those of others, "
+    "and passages of your training files recited word for word.",
     "memorisation": "Fifty tokens given back after fifty given; and the longest run of tokens shared with the training "
     "text. Beside both: files that training never saw.",
     "parses": "Of functions that the model wrote after held-out signatures. Lines: 95% intervals (Wilson).",

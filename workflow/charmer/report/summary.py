@@ -33,6 +33,8 @@ def text(run: Path) -> str:
     for line in summary.get("doctor", []):
         parts += textwrap.wrap(f"doctor  {line}", WIDTH, subsequent_indent=8 * " ")
     parts += [""] if summary.get("doctor") else []
+    if summary.get("warning"):
+        parts += [*textwrap.wrap(f"warning {summary['warning']}", WIDTH, subsequent_indent=8 * " "), ""]
     for name, reason in summary.get("gaps", {}).items():
         parts += textwrap.wrap(f"gap     {name}: {reason}", WIDTH, subsequent_indent=8 * " ")
     parts += [""] if summary.get("gaps") else []
@@ -44,7 +46,8 @@ def text(run: Path) -> str:
 
 def _figures(summary: dict[str, Any]) -> list[str]:
     headline, model = summary["headline"], summary["model"]
-    rows = [(*_value(headline[name]), words) for name, words in FIGURES.items()]
+    shown = {name: figure["label"] for name, figure in headline.items() if name.startswith("tuned_")} or FIGURES
+    rows = [(*_value(headline[name]), words) for name, words in shown.items()]
     if "parameters" in model:
         size = f", {numbers.size(model['bytes'])} on disk" if "bytes" in model else ""
         rows.append((numbers.scaled(model["parameters"]), "", f"parameters{size}"))

@@ -38,20 +38,26 @@ def pack(
     """Choose the windows of one split by the config's section `pack`.
 
     Writes `windows`, an int64 .npy of ascending starts, and `summary`, a JSON of counts. `dataset_mb` and `overlap` are
-    for training; val is taken whole, its windows a context apart.
+    for training; val is taken whole, its windows a context apart. Where a model is fitted to a person's own code, `own`
+    names its sources, whose documents come first, and `own_share` is the share of the training set that they are: the
+    rest is cut to it.
 
     Raises:
         Failure: the text is shorter than one window, or the files are damaged or do not belong together.
     """
     context = settings["context_length"]
-    table = files.read_table(documents, ["start", "tokens", "bytes"])
+    table = files.read_table(documents, ["start", "tokens", "bytes", *(["source"] if "own" in settings else [])])
     starts, counts, sizes = (table.column(name).to_numpy() for name in ("start", "tokens", "bytes"))
     ends = starts + counts + 1  # behind each document's <|endoftext|>
     length = len(files.open_array(tokens))
     if length != (ends[-1] if len(ends) else 1):
         raise Failure(f"{tokens}: has {length} tokens, {documents} accounts for another number; run `encode` again")
     train = split == "train"
-    used = prefix(sizes, settings["dataset_mb"] * 1e6) if train else len(sizes)
+    limit = settings["dataset_mb"] * 1e6
+    if settings.get("own_share"):
+        own = np.isin(table.column("source").to_numpy(zero_copy_only=False), settings["own"])
+        limit = min(limit, max(float(sizes[own].sum()), 1.0) / settings["own_share"])
+    used = prefix(sizes, limit) if train else len(sizes)
     end = int(ends[used - 1]) if used else 1
     size = int(sizes[:used].sum())
     if end <= context:

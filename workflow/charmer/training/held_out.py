@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from charmer.common.failure import Failure
@@ -23,14 +26,26 @@ class HeldOut:
     """The beginnings of the first documents of the held-out split, up to `megabytes` of text.
 
     A long document is cut, so that at least 32 of them have a say.
+
+    Args:
+        sources: names of those whose documents count; none: all do.
     """
 
     def __init__(
-        self, tokens: Path, documents: Path, tokenizer: Tokenizer, megabytes: float, dtype: torch.dtype, threads: int
+        self,
+        tokens: Path,
+        documents: Path,
+        tokenizer: Tokenizer,
+        megabytes: float,
+        dtype: torch.dtype,
+        threads: int,
+        sources: Sequence[str] = (),
     ) -> None:
         self.tokenizer, self.dtype, self.threads = tokenizer, dtype, threads
         stream = open_array(tokens)
-        table = read_table(documents, ["start", "tokens"])
+        table = read_table(documents, ["start", "tokens", *(["source"] if sources else [])])
+        if sources:
+            table = table.filter(pc.is_in(table["source"], pa.array(sources)))
         self.documents: list[np.ndarray] = []
         self.bytes = 0
         for start, count in zip(table["start"].to_numpy(), table["tokens"].to_numpy(), strict=True):

@@ -100,7 +100,8 @@ def _train(
     tokenizer = Tokenizer.load(data["tokenizer"])
     windows, _ = (_windows(data, split, context, tokenizer) for split in ("train", "val"))
     faults = _faults(data, knobs, windows)
-    held_out = HeldOut(data["val_tokens"], data["val_documents"], tokenizer, knobs["held_out_mb"], dtype, workers)
+    own = [source["name"] for source in settings["sources"] if source.get("own")] if "fine_tune" in settings else []
+    held_out = HeldOut(data["val_tokens"], data["val_documents"], tokenizer, knobs["held_out_mb"], dtype, workers, own)
     config = start.config(settings, tokenizer, context)
     model = Transformer(config)
     at_once = min(workers, -(-own_rows // micro_rows))

@@ -7,6 +7,7 @@ were written, so that two models are compared on the same text.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from charmer.common import files
 from charmer.common.failure import Failure
 from charmer.evaluation.support.cases import case_id
 from charmer.tokens.tokenizer import Tokenizer
+
+Wanted = Callable[[dict[str, Any]], bool]
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,22 @@ def order(source: str, package: str, path: str) -> bytes:
     return hashlib.sha256("\0".join((source, package, path)).encode()).digest()
 
 
-def documents(tokens: Path, table: Path, tokenizer: Tokenizer, max_bytes: float) -> list[Document]:
+def documents(
+    tokens: Path, table: Path, tokenizer: Tokenizer, max_bytes: float, wanted: Wanted | None = None
+) -> list[Document]:
     """A fixed random choice of held-out documents of `max_bytes` of text in all.
 
     Args:
         tokens: the split's flat token array.
         table: the split's documents: start, tokens, bytes, source, package, path.
+        wanted: takes a row of `table`, says whether its document may be chosen; None: each may.
 
     Raises:
         Failure: the split holds no text.
     """
     flat = files.open_array(tokens)
     found: list[Document] = []
-    for row in chosen(table, max_bytes):
+    for row in chosen(table, max_bytes, wanted):
         ids = np.asarray(flat[row["start"] : row["start"] + row["tokens"]], dtype=np.int64)
         ids = ids[:-1] if len(ids) and ids[-1] == tokenizer.eof else ids
         found.append(Document(row["package"], row["path"], ids))
@@ -62,7 +68,7 @@ def id_of(document: Document, tokenizer: Tokenizer) -> str:
     return case_id(document.package, document.path, tokenizer.decode(document.tokens))
 
 
-def chosen(table: Path, max_bytes: float) -> list[dict[str, Any]]:
+def chosen(table: Path, max_bytes: float, wanted: Wanted | None = None) -> list[dict[str, Any]]:
     """The rows of `table` of the documents that `documents` gives.
 
     Raises:
@@ -70,7 +76,7 @@ def chosen(table: Path, max_bytes: float) -> list[dict[str, Any]]:
     """
     columns = ["start", "tokens", "bytes", "source", "package", "path"]
     rows = files.read_table(table, columns).to_pylist()
-    rows = [row for row in rows if row["bytes"] > 0]
+    rows = [row for row in rows if row["bytes"] > 0 and (wanted is None or wanted(row))]
     if not rows:
         raise Failure(f"{table}: holds no text to measure on; add sources, or raise curate.test_share")
     rows.sort(key=lambda row: order(row["source"], row["package"], row["path"]))
