@@ -44,6 +44,16 @@ def test_an_interruption_and_a_lack_of_memory_leave_no_traceback(monkeypatch, ca
     assert words in capsys.readouterr().err
 
 
+def test_a_package_of_the_workflow_that_is_not_installed_is_named(monkeypatch, capsys):
+    def run(options):
+        raise ModuleNotFoundError("No module named 'altair.vegalite'", name="altair.vegalite")
+
+    monkeypatch.setattr(cli.modules()["score"], "run", run)
+    assert cli.main(["score", "x"]) == 1
+    said = capsys.readouterr().err
+    assert said == "charmer score: needs the package altair; install: pip install 'charmer[workflow]'\n"
+
+
 def test_a_reader_that_has_seen_enough_is_no_error():
     """`head` closes the pipe while much is still to be printed."""
     program = "from charmer import cli; m = cli.modules()['score']; m.run = lambda o: print('x\\n' * 10**6); "

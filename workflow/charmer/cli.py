@@ -40,6 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except Failure as failure:
         return complain(options.command, str(failure))
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("", "charmer"):  # a defect of ours
+            raise
+        return complain(options.command, f"needs the package {missing}; install: pip install 'charmer[workflow]'")
     except MemoryError:
         return complain(options.command, "not enough memory; close other programs, or give it less at once")
     except KeyboardInterrupt:
