@@ -14,7 +14,6 @@ from charmer.common.progress import Progress
 from charmer.evaluation.support.surprise import pieces
 from charmer.inference.score import bits_per_token
 from charmer.model.network import Transformer
-from charmer.report.page import render
 from charmer.tokens.tokenizer import Tokenizer
 
 
@@ -68,6 +67,8 @@ def score(network: Transformer, tokenizer: Tokenizer, texts: Sequence[tuple[str,
 
 def page(files: Sequence[Scored], refused: Sequence[tuple[str, str]], model: str) -> str:
     """The page: what all files cost and each of them, every character colored, and the refused as (path, reason)."""
+    from charmer.report.page import render  # with packages of the workflow, which scores alone need not
+
     size = sum(file.bytes for file in files)
     overall = sum(file.total_bits for file in files) / size
     return render("score.html", {"files": files, "refused": refused, "model": model, "overall": overall, "size": size})
