@@ -66,3 +66,10 @@ def test_a_model_that_recites_what_it_did_not_know_is_warned_of():
 
     assert headline.recites(rows(0.02, 0.02)) == ""
     assert "recites 3 of 100 passages of your code that it did not know before" in headline.recites(rows(0.02, 0.05))
+
+
+def test_where_nobody_elses_code_is_held_out_only_ones_own_is_shown(data: dict[str, Path], tmp_path: Path):
+    rows = [{**row, "own": True} for row in read_table(data["test_shards"] / "shard-00000.parquet").to_pylist()]
+    write_table(tmp_path / "all/shard-00000.parquet", pa.Table.from_pylist(rows))
+    found = measured(data["model"], {**data, "test_shards": tmp_path / "all"})
+    assert "own code, change" in found and "other code, change" not in found

@@ -37,7 +37,8 @@ Place = tuple[str, str, str]  # source, package and path of a file
 
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
     """Slices: "own code", "other code" (bits/byte), "characters saved" and "recited" (shares), each ", before" and
-    ", after"; and "own code, change", "other code, change", shares of the bits before.
+    ", after"; and "own code, change", "other code, change", shares of the bits before. What is said of
+    other code is left out where test holds none.
 
     Args:
         model: the fitted model's folder.
@@ -46,22 +47,24 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         threads: of the CPU.
 
     Raises:
-        Failure: no file of the person's own is in a split, or none of others in test.
+        Failure: no file of the person's own is in train or test.
     """
     after, tokenizer = subject.load(model, threads)
     before, _ = subject.load(data["start"].parent, threads)
     both = {"before": before, "after": after}
-    own = _own(data["test_shards"])
+    own = _files(data["test_shards"])
     found: list[Row] = []
+    everyone = _files(data["test_shards"], own=False)
     for name, mine in (("own code", True), ("other code", False)):
-        found += _bits(name, both, tokenizer, data, own, mine, settings["max_mb"] * 1e6)
+        if mine or len(everyone) > len(own):
+            found += _bits(name, both, tokenizer, data, own, mine, settings["max_mb"] * 1e6)
     for when, network in both.items():
         lines = characters_saved.held_out(data["test_shards"], settings["lines"], CONTEXT_BYTES, own)
         for first in range(0, len(lines), characters_saved.LINES):
             characters_saved.ask(network, tokenizer, lines[first : first + characters_saved.LINES], LINE_BYTES)
         saved = characters_saved.rows(lines)[0]
         found.append(Row(f"characters saved, {when}", *_values(saved)))
-    passages = _passages(data, _own(data["train_shards"]), settings["passages"])
+    passages = _passages(data, _files(data["train_shards"]), settings["passages"])
     ids = [case_id(tokenizer.decode(passage)) for passage in passages]
     for when, network in both.items():
         outputs = generate(network, tokenizer, passages[:, :GIVEN].tolist(), max_tokens=GIVEN)
@@ -70,14 +73,18 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     return table("fine_tuning", found)
 
 
-def _own(shards: Path) -> set[Place]:
-    """The files of a split that are a person's own."""
+def _files(shards: Path, own: bool = True) -> set[Place]:
+    """The files of a split, those that are a person's own or all.
+
+    Raises:
+        Failure: there are none.
+    """
     columns = ["source", "package", "path", "own"]
     rows = [row for batch in read_shards(shards, columns, rows=65_536) for row in batch.to_pylist()]
-    own = {(row["source"], row["package"], row["path"]) for row in rows if row["own"]}
-    if not own:
+    found = {(row["source"], row["package"], row["path"]) for row in rows if row["own"] or not own}
+    if not found:
         raise Failure(f"{shards}: holds no file of your own; add directories to code")
-    return own
+    return found
 
 
 def _bits(
