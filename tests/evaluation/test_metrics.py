@@ -203,4 +203,5 @@ def test_every_metric_module_names_its_needs_as_a_literal():
             *(f"{split}_windows" for split in ("train", "val")),
             "test_broken",
             "calibration",
+            "start",
         }, path.name
