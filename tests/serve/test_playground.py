@@ -1,4 +1,4 @@
-"""The playground in a real browser: see a suggestion and take it, see a mark and fix it, by keyboard, on a telephone."""
+"""The playground in a real browser: see a suggestion and take it, see a mark and fix it, by keyboard and on a phone."""
 
 from __future__ import annotations
 
