@@ -50,7 +50,7 @@ class Catalogue:
         }
         self._files |= self._found("corpus", "benchmarks", lambda at: _digests(at["curate"]["benchmarks"]))
         self._files |= self._found("vocab", "start", lambda at: start.digests(at.get("start", ""), start.TOKENIZER))
-        self._files |= self._found("models", "start", _start)
+        self._files |= self._found("models", "start", self._start)
         self._files |= self._found("metrics", "problems", lambda at: _problems(at["evaluate"]))
 
     def names(self, stage: str) -> str:
@@ -114,28 +114,30 @@ class Catalogue:
                 found[stage, name] = {AWAY: str(failure)}
         return found
 
+    def _start(self, at: Settings) -> dict[str, str]:
+        """Digests of the model that a training starts from.
+
+        Raises:
+            Failure: it would be fitted to less code than that takes.
+        """
+        if "fine_tune" in at:
+            own = [source for source in at["sources"] if source.get("own")]
+            wanted = [{"source": source, "scrape": at["scrape"]} for source in own]
+            names = [name for name, (source, _) in self._entries["sources"].items() if source.settings in wanted]
+            known = all(source["kind"] in ON_DISK for source in own) and self._bytes.keys() >= set(names)
+            size, least = sum(self._bytes.get(name, 0) for name in names), at["fine_tune"]["least_kb"]
+            if known and size < least * 1e3:
+                raise Failure(
+                    f"code: {', '.join(source.get('path', source['name']) for source in own)}: {size / 1e3:.0f} kB of "
+                    f"Python are too little to fit a model to; allowed: at least fine_tune.least_kb: {least:g} kB"
+                )
+        return start.digests(at.get("start", ""), *start.FILES)
+
 
 def _problems(evaluate: Settings) -> str | None:
     """A digest of the problems that a metric sets; a file that is not there is the metric's to complain of."""
     paths = [Path(knobs["problems"]) for knobs in evaluate.values() if "problems" in knobs]
     return sha256_of(paths[0]) if paths and paths[0].is_file() else None
-
-
-def _start(at: Settings) -> dict[str, str]:
-    """Digests of the model that a training starts from.
-
-    Raises:
-        Failure: it would be fitted to less code than that takes.
-    """
-    if "fine_tune" in at:
-        own = [source for source in at["sources"] if source.get("own")]
-        size = sum(listed(source, at["scrape"]).bytes for source in own)
-        if all(source["kind"] in ON_DISK for source in own) and size < at["fine_tune"]["least_kb"] * 1e3:
-            raise Failure(
-                f"code: {', '.join(source['path'] for source in own)}: {size / 1e3:.0f} kB of Python are too little to "
-                f"fit a model to; allowed: at least fine_tune.least_kb: {at['fine_tune']['least_kb']:g} kB"
-            )
-    return start.digests(at.get("start", ""), *start.FILES)
 
 
 def _digests(benchmarks: list[str]) -> dict[str, str]:
