@@ -36,6 +36,7 @@ from charmer.inference.request import Request as Request
 from charmer.inference.request import Step as Step
 from charmer.inference.sampling import choose, penalise
 from charmer.model.network import Transformer
+from charmer.model.precision import fastest
 from charmer.tokens.tokenizer import Tokenizer
 
 
@@ -59,7 +60,8 @@ class Decoder:
         model: its weights are copied as they are now; its device is used.
         tokenizer: the model's own.
         slots: requests that can run at once.
-        dtype: of the computation; None: bfloat16, and where the kernel is compiled, with its weights in 8 bits.
+        dtype: of the computation; None: bfloat16 where the device multiplies it natively, else float32, and where the
+            kernel is compiled, with its weights in 8 bits.
         window: tokens that a row may hold; None: the model's context length.
         compiled: whether tokens are written by `inference.kernel`, for which a processor compiles 5 s once; None: on a
             processor, if Numba is installed.
@@ -78,7 +80,7 @@ class Decoder:
     ) -> None:
         self.model, self.tokenizer, self.slots = model, tokenizer, slots
         self.window, self.block = window or model.config.context_length, block
-        self.dtype = dtype or torch.bfloat16
+        self.dtype = dtype or fastest(model.device)
         if compiled is None:
             compiled = model.device.type == "cpu" and find_spec("numba") is not None
         with torch.inference_mode():

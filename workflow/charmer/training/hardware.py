@@ -15,8 +15,7 @@ import torch
 
 from charmer.common.failure import Failure
 from charmer.model.network import ModelConfig
-
-NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16")
+from charmer.model.precision import fastest
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -41,14 +40,7 @@ def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
     """
     if wanted != "auto":
         return {"bfloat16": torch.bfloat16, "float32": torch.float32}[wanted]
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device.type == "mps":
-        native = True
-    else:
-        capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-        native = any(capabilities.get(name, False) for name in NATIVE_BFLOAT16)
-    return torch.bfloat16 if native else torch.float32
+    return fastest(device)
 
 
 def synchronise(device: torch.device) -> None:

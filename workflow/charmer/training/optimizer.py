@@ -5,6 +5,7 @@ Notable here:
   the same for any shape of matrix. The embedding learns faster by a factor: most of its rows get a gradient rarely.
 - Weight decay falls on the matrices of the blocks alone, not on norms and not on the embedding.
 - The matrices are dealt out to as many Muon optimizers as there are threads, which then work side by side.
+- Muon makes its steps orthogonal in bfloat16 only where the device has such products (see `muon`).
 - State goes to and from a flat mapping of names to tensors, which a safetensors file can hold.
 """
 
@@ -18,10 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from charmer.model.network import Transformer
+from charmer.model.precision import fastest
+from charmer.training.muon import Muon
 
 
 class Optimizer:
-    """PyTorch's optimizers over a network's weights.
+    """Optimizers over a network's weights.
 
     Muon: Jordan et al. 2024, kellerjordan.github.io/posts/muon; its scale: Liu et al. 2025, arXiv:2502.16982.
     AdamW: Loshchilov and Hutter 2017, arXiv:1711.05101.
@@ -40,7 +43,7 @@ class Optimizer:
         self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=fused)]
         if kind == "muon":
             self.parts += [
-                torch.optim.Muon(share, weight_decay=weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw")
+                Muon(share, weight_decay, momentum=0.95, dtype=fastest(model.device))
                 for share in _dealt(matrices, threads)
             ]
 
