@@ -153,12 +153,21 @@ def test_a_flipped_bit_is_seen_and_the_checkpoint_before_is_taken(run, monkeypat
     assert digest(out / "model.safetensors") == digest(whole / "model.safetensors")
 
 
-def test_a_checkpoint_of_other_settings_is_not_gone_on_with(run, monkeypatch, caplog):
+def test_a_checkpoint_of_other_settings_is_kept_for_going_back(run, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     interrupted(run, monkeypatch, identity="one")
-    run(identity="two")
-    assert "was left by other settings, data or code; training starts anew" in caplog.text
+    left, _ = checkpoint.listing(run.checkpoints)
+    interrupted(run, monkeypatch, after=9, identity="two")
+    assert f"{left}: was left by other settings, data or code; it is not gone on with" in caplog.text
     assert first_step(caplog) == 0
+    assert [path.name for path in checkpoint.listing(run.checkpoints / checkpoint.ASIDE)] == [left.name]
+
+    interrupted(run, monkeypatch, after=1, identity="one")
+    assert first_step(caplog) == int(left.name.split("-")[1])
+    caplog.clear()
+    run(identity="one")
+    assert first_step(caplog) == 1 + int(left.name.split("-")[1]), "nor is it lost between those of the other run"
+    assert not list(run.checkpoints.rglob("*.safetensors")), "a finished run leaves nothing behind"
 
 
 def test_a_second_process_is_kept_out(run):

@@ -4,6 +4,8 @@ Notable here:
 - A checkpoint is a single safetensors file; what is not a tensor is JSON in its header. It is renamed into place
   when it is complete, and its name carries the digest of its bytes, so a flipped bit is seen before it is used.
 - When the newest file is bad, the one before is tried.
+- What another run left (an edited setting keeps its folder where only code or data changed) may have cost hours: its
+  newest checkpoint is set aside, one at a time, and whoever goes back to that code or data goes on from it.
 - A lock on the folder keeps a second process out; the system releases it when its process dies, however it dies.
 """
 
@@ -29,6 +31,7 @@ from charmer.common.failure import Failure
 from charmer.common.files import replacing, sha256_of
 
 logger = logging.getLogger(__name__)
+ASIDE = "set-aside"  # folder within a run's own, for the newest checkpoint of another run
 NAME = re.compile(r"step-(\d{9})-([0-9a-f]{16})\.safetensors")
 
 
@@ -103,20 +106,55 @@ def read(path: Path) -> Checkpoint:
 
 def newest(folder: Path, identity: str) -> Checkpoint | None:
     """The newest good checkpoint of the run `identity`, or None; what is passed over is said in the log."""
-    for path in listing(folder):
+    for path in [*listing(folder), *listing(folder / ASIDE)]:
         try:
             checkpoint = read(path)
         except (Failure, OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
             logger.warning(f"{error}; the checkpoint before it is tried")
             continue
-        if checkpoint.values.get("identity") != identity:
-            logger.warning(f"{path}: was left by other settings, data or code; training starts anew")
-            return None
-        return checkpoint
+        if checkpoint.values.get("identity") == identity:
+            return checkpoint
     return None
 
 
+def set_aside(folder: Path, identity: str, go_on: bool) -> None:
+    """Take what another run left out of the way of the run `identity`; call it when `newest` was read.
+
+    Args:
+        go_on: whether the run has a good checkpoint; then its own come to lie in `folder`, else they are removed.
+    """
+    here, aside = listing(folder), listing(folder / ASIDE)
+    own = [path for path in [*here, *aside] if _whose(path) == identity]
+    for path in [path for path in here if path not in own][:1]:
+        (folder / ASIDE).mkdir(exist_ok=True)
+        kept = path.replace(folder / ASIDE / path.name)
+        logger.warning(f"{path}: was left by other settings, data or code; it is not gone on with, but kept as {kept}")
+        for old in set(aside) - set(own):
+            old.unlink()
+    for path in own if go_on else []:
+        path.replace(folder / path.name)
+    _remove_files(folder, keep={path.name for path in own} if go_on else set())
+
+
+def _whose(path: Path) -> str | None:
+    """The identity in a checkpoint's header; None where that can't be read."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        return str(json.loads(header["__metadata__"]["values"])["identity"])
+    except (OSError, ValueError, KeyError, TypeError, MemoryError, OverflowError):
+        return None
+
+
 def clear(folder: Path) -> None:
-    """Remove checkpoints, and what a killed writer left beside them."""
+    """Remove checkpoints, those that were set aside too, and what a killed writer left beside them."""
+    if (folder / ASIDE).is_dir():
+        clear(folder / ASIDE)
+        (folder / ASIDE).rmdir()
+    _remove_files(folder, keep=set())
+
+
+def _remove_files(folder: Path, keep: set[str]) -> None:
     for path in [*folder.glob("*.safetensors"), *folder.glob(".*.part")]:
-        path.unlink(missing_ok=True)
+        if path.name not in keep:
+            path.unlink(missing_ok=True)

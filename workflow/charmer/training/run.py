@@ -3,7 +3,8 @@
 Notable here:
 - All that a run has done stands in its checkpoint: weights, optimizer, place in the data, random state, tables. What a
   killed run did after its last checkpoint is done again, with the same result.
-- The checkpoint also says whose it is; one that other settings, data or code left behind is not gone on with.
+- The checkpoint also says whose it is; one that other settings, data or code left behind is not gone on with, but
+  kept for going back.
 - The best weights are those with the fewest bits per byte on the held-out text; they are what the run ends with.
 - Where several ranks train together, the first scores and writes, and all decide by its clock and its signals.
 """
@@ -81,8 +82,8 @@ class Run:
         step = float(found.values["step"]) if found else -1.0
         if self.ranks.agree(step) != (step,):
             raise Failure(f"{self.folder}: ranks found different checkpoints in it; give all of them one folder")
-        if found is None and self.ranks.first:
-            checkpoint.clear(self.folder)
+        if self.ranks.first:
+            checkpoint.set_aside(self.folder, self.identity, go_on=found is not None)
         if found is not None:
             values, tensors = found.values, found.tensors
             self.step, self.tokens, self.skips = values["step"], values["tokens"], values["skips"]
