@@ -1,7 +1,7 @@
 """Which number types a device multiplies natively.
 
 Notable here: bfloat16 products run twice to four times as fast as float32 where the processor has them, and about sixty
-times slower where it has not and PyTorch emulates them (55 against 1 GFLOP/s on a busy Zen 3 core). So whatever
+times slower where it has not and PyTorch emulates them (66 against 1 GFLOP/s on a Zen 3 core). So whatever
 multiplies in bfloat16 asks here first.
 """
 
