@@ -1,6 +1,11 @@
-"""What Slurm did to a job is said in one line."""
+"""What Slurm did to a job, or will not do, is said in one line."""
 
-from charmer.pipeline.slurm import endings
+import time
+from pathlib import Path
+
+import pytest
+from charmer.pipeline import slurm
+from charmer.pipeline.slurm import Watch, endings, waiting
 
 TIMEOUT = """\
 Error in rule train:
@@ -25,7 +30,8 @@ def test_a_job_at_its_time_limit_says_so_once_and_what_to_do():
 
 def test_what_slurm_refused_is_told_in_its_own_words():
     assert endings(REFUSED) == [
-        "scrape: Slurm refused the job: Batch job submission failed: Invalid partition name specified"
+        "scrape: Slurm refused the job: Batch job submission failed: Invalid partition name specified; sinfo lists "
+        "those that there are; --default-resources slurm_partition=NAME"
     ]
 
 
@@ -35,3 +41,71 @@ def test_a_job_that_came_back_and_succeeded_is_not_told():
 
 def test_a_job_that_ended_by_itself_is_not_slurms():
     assert endings("Error in rule pack:\n    message: None\n    jobid: 2\n") == []
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Requested time limit is invalid (missing or exceeds some limit)", "--set-resources scrape:runtime=MINUTES"),
+        ("Requested node configuration is not available", "--set-resources scrape:mem_mb=MB, or --max-threads"),
+        ("Invalid account or account/partition combination specified", "slurm_account=NAME"),
+        ("Invalid qos specification", "Invalid qos specification"),
+    ],
+)
+def test_what_slurm_refused_comes_with_what_to_do_about_it(said, told):
+    (line,) = endings(REFUSED.replace("Invalid partition name specified", said))
+    assert told in line.removeprefix("scrape: Slurm refused the job: ")
+
+
+# What squeue of Slurm 22.05 says of jobs in the queue, with FIELDS.
+QUEUE = """\
+3|short|PartitionTimeLimit|1:00:00|10M|1|rule_train_wildcards_bpe512|/work
+4|main|PartitionConfig|1:00|64000M|8|rule_curate_wildcards_one-two|/work
+5|main|Resources|1:00|10M|1|rule_scrape_wildcards_one|/work
+6|main|ReqNodeNotAvail, UnavailableNodes:north|1:00|10M|1|rule_grid|/work
+7|short|PartitionTimeLimit|1:00:00|10M|1|rule_train_wildcards_bpe1024|/work
+8|short|PartitionTimeLimit|1:00:00|10M|1|rule_train_wildcards_bpe512|/elsewhere
+9|main|QOSMaxCpuPerJobLimit|1:00|10M|64|rule_vocab|/work
+10|main|Priority|1:00|10M|1|(null)|/work
+"""
+
+
+def test_a_job_that_will_never_start_is_told_once_a_rule_and_one_that_only_waits_its_turn_is_not():
+    assert waiting(QUEUE, Path("/work")) == [
+        "train: Slurm will not start it in partition short (PartitionTimeLimit): asks for 1:00:00, more than the "
+        "partition allows; --set-resources train:runtime=MINUTES",
+        "curate: Slurm will not start it in partition main (PartitionConfig): no node there has 8 cores and 64000M for "
+        "it; --max-threads, or --set-resources curate:mem_mb=MB",
+        "grid: Slurm will not start it in partition main (ReqNodeNotAvail): the nodes that it could run on are down or "
+        "reserved; sinfo -R says why",
+        "vocab: Slurm will not start it in partition main (QOSMaxCpuPerJobLimit): asks for more than one job may have; "
+        "--set-resources vocab:runtime=MINUTES, :mem_mb=MB, or --max-threads",
+    ]
+
+
+def test_a_queue_with_nothing_of_ours_says_nothing():
+    assert waiting("", Path("/work")) == waiting("slurm_load_jobs error\n", Path("/work")) == []
+
+
+def test_the_watch_says_a_line_once_and_forgets_it_when_the_job_has_started(tmp_path, monkeypatch, capsys):
+    squeue = tmp_path / "squeue"
+    squeue.write_text(f"#!/bin/sh\ncat {tmp_path}/queue\n")
+    squeue.chmod(0o755)
+    (tmp_path / "queue").write_text(QUEUE.splitlines(keepends=True)[0])
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(slurm, "SECONDS", 0.01)
+    watch = Watch(Path("/work"))
+    watch.begin()
+    until(lambda: watch.stuck)
+    (line,) = watch.stuck
+    (tmp_path / "queue").write_text("")
+    until(lambda: not watch.stuck)
+    watch.end()
+    assert capsys.readouterr().err == line + "\n"
+
+
+def until(condition) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

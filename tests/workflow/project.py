@@ -54,15 +54,24 @@ def write_corpus(folder: Path, first_seed: int, files: int = 60) -> None:
 
 @dataclass
 class Project:
-    """A copy of the project, and the command line with which its tests call Snakemake."""
+    """A copy of the project, and the command line with which its tests call Snakemake.
+
+    Attributes:
+        config: what every call sets.
+        how: the interpreter, and the options that say where jobs run.
+        environment: variables of every call, beside those of this process.
+    """
 
     folder: Path
     config: dict[str, str] = field(default_factory=dict)
+    how: tuple[str, ...] = (sys.executable, "-m", "snakemake", "--cores", "1")
+    environment: dict[str, str] = field(default_factory=dict)
+    patience: float = 300.0  # seconds
 
     def command(self, *arguments: str, config: dict[str, str] | None = None) -> list[str]:
         chosen = {**self.config, **(config or {})}
         return [
-            *(sys.executable, "-m", "snakemake", "--cores", "1", *arguments),
+            *(*self.how, *arguments),
             *("--configfile", "config/presets/smoke.yaml"),
             *("--config", *(f"{key}={value}" for key, value in chosen.items())),
         ]
@@ -71,11 +80,11 @@ class Project:
         return subprocess.run(
             self.command(*arguments, config=config),
             cwd=self.folder,
-            env=clean_environment(),
+            env=clean_environment() | self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=self.patience,
         )
 
     def start(self, *arguments: str, config: dict[str, str] | None = None) -> subprocess.Popen[str]:
@@ -83,7 +92,7 @@ class Project:
         return subprocess.Popen(
             self.command(*arguments, config=config),
             cwd=self.folder,
-            env=clean_environment(),
+            env=clean_environment() | self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -47,6 +47,7 @@ class Call:
         self.grid, self.texts = grid, texts or {}
         self.began = time.time()
         self.executed = False
+        self.watch: slurm.Watch | None = None
         self.words: list[str] = []
         reasons_file = alive.FOLDER / f"charmer-reasons-{os.getpid()}.jsonl"
         os.environ[REASONS] = str(reasons_file)
@@ -61,7 +62,8 @@ class Call:
         """
         self.executed = True
         plugin = getattr(self.workflow, "executor_plugin", None)
-        if plugin is not None and plugin.name == "slurm" and shutil.which("sbatch") is None:
+        on_slurm = plugin is not None and plugin.name == "slurm"
+        if on_slurm and shutil.which("sbatch") is None:
             self.words = [f"error: {slurm.ABSENT}"]
             raise Failure(slurm.ABSENT)
         self.words = [f"error: {reason}" for reason in self._away()]
@@ -70,6 +72,9 @@ class Call:
         outputs = [str(file) for job in self.workflow.dag.needrun_jobs() for file in job.output]
         for holder in alive.claim(outputs):
             raise Failure(f"another Snakemake writes the same files: {holder}; wait for it, or stop it")
+        if on_slurm:
+            self.watch = slurm.Watch(Path.cwd())
+            self.watch.begin()
 
     def succeed(self) -> None:
         """After the last job: say what the target, or the runs that this call finished, amount to."""
@@ -96,12 +101,16 @@ class Call:
                 f"error: {rule}: ended without a word (killed from outside, or out of memory?); its log: {file}"
                 for rule, file in re.findall(r"Error in rule (\w+):.*?\n\s+log: (\S+)", text, re.DOTALL)
             ]
+        if self.watch is not None:
+            self.words += [f"error: {line}" for line in self.watch.stuck]
 
         if self.grid is not None and "grid" in self._targets() and (ended or INTERRUPTED not in told):
             self.words = [*gaps.write_page(self.grid), *self.words]
 
     def close(self, reasons_file: Path) -> None:
         """At the exit of the process: the last words."""
+        if self.watch is not None:
+            self.watch.end()
         reasons_file.unlink(missing_ok=True)
         if self.words:
             print("\n" + "\n".join(dict.fromkeys(self.words)), file=sys.stderr)

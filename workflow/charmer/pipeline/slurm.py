@@ -1,8 +1,19 @@
-"""What Slurm did to jobs, from Snakemake's log of a call: one line a rule, with what to do."""
+"""What Slurm did to jobs, or will not do: one line a rule, with what to do.
+
+Notable here:
+- What it did stands in Snakemake's log of a call (`endings`).
+- What it will not do stands in the queue alone: unless its `EnforcePartLimits` is set, Slurm takes a job that asks for
+  more than its partition allows, and leaves it waiting without a word. `Watch` looks, and says so.
+"""
 
 from __future__ import annotations
 
+import getpass
 import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 ABSENT = "no Slurm here: sbatch is not on the path; call from a login node, or without --profile profiles/slurm"
 AGAIN = "the same command goes on from here"
@@ -15,6 +26,87 @@ STATES = {
     "NODE_FAIL": f"its node died; {AGAIN}",
     "BOOT_FAIL": f"its node did not start; {AGAIN}",
 }
+
+# What sbatch says, and what a person can do about it.
+REFUSALS = {
+    "account": "--default-resources slurm_account=NAME",
+    "time limit": "--set-resources {rule}:runtime=MINUTES asks for less",
+    "partition": "sinfo lists those that there are; --default-resources slurm_partition=NAME",
+    "node configuration": "no node has so much; --set-resources {rule}:mem_mb=MB, or --max-threads, asks for less",
+}
+# Why Slurm lets a job wait (its "job reason codes"), of the reasons that do not pass by themselves.
+REASONS = {
+    "PartitionTimeLimit": "asks for {time}, more than the partition allows; --set-resources {rule}:runtime=MINUTES",
+    "PartitionNodeLimit": "asks for another number of nodes than the partition allows; --set-resources {rule}:nodes=N",
+    "PartitionConfig": "no node there has {cores} cores and {memory} for it; --max-threads, or --set-resources "
+    "{rule}:mem_mb=MB",
+    "BadConstraints": "no node there has {cores} cores and {memory} for it; --max-threads, or --set-resources "
+    "{rule}:mem_mb=MB",
+    "PartitionDown": "the partition is down; --default-resources slurm_partition=NAME takes another",
+    "PartitionInactive": "the partition is closed; --default-resources slurm_partition=NAME takes another",
+    "ReqNodeNotAvail": "the nodes that it could run on are down or reserved; sinfo -R says why",
+    "AccountNotAllowed": "the account may not use the partition; --default-resources slurm_account=NAME",
+    "InvalidAccount": "there is no such account; --default-resources slurm_account=NAME",
+    "InvalidQOS": "there is no such quality of service; --slurm-qos=NAME",
+    "JobHeldAdmin": "whoever runs the cluster holds it; ask them",
+    "JobHeldUser": "it is held; scontrol release {job}",
+}
+PER_JOB = "asks for more than one job may have; --set-resources {rule}:runtime=MINUTES, :mem_mb=MB, or --max-threads"
+FIELDS = "%i|%P|%r|%l|%m|%C|%k|%Z"  # job, partition, reason, time, memory, cores, comment, working directory
+SECONDS = 30.0  # between two looks at the queue
+
+
+class Watch:
+    """A thread that looks at the queue while a call waits, and says once why a rule's jobs will not start.
+
+    Attributes:
+        stuck: the lines that held at the last look.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: the call's working directory, by which its jobs are known."""
+        self.folder = folder
+        self.stuck: list[str] = []
+        self._over = threading.Event()
+        self._said: set[str] = set()
+
+    def begin(self) -> None:
+        threading.Thread(target=self._look, name="slurm_watch", daemon=True).start()
+
+    def end(self) -> None:
+        self._over.set()
+
+    def _look(self) -> None:
+        command = ["squeue", "--noheader", "--states=PENDING", f"--user={getpass.getuser()}", f"--format={FIELDS}"]
+        while not self._over.wait(SECONDS):
+            try:
+                queue = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+            except (OSError, subprocess.SubprocessError):
+                continue  # a controller that is busy or away answers the next time
+            self.stuck = waiting(queue, self.folder)
+            for line in self.stuck:
+                if line not in self._said:
+                    print(line, file=sys.stderr, flush=True)
+            self._said.update(self.stuck)
+
+
+def waiting(queue: str, folder: Path) -> list[str]:
+    """Why jobs of the call that works in `folder` will not start as they are: one line a rule and reason.
+
+    Args:
+        queue: what `squeue` says of pending jobs, in the format `FIELDS`.
+    """
+    lines: dict[tuple[str, ...], str] = {}
+    for row in queue.splitlines():
+        job, partition, reason, time, memory, cores, comment, directory = (*row.split("|", 7), *[""] * 8)[:8]
+        code = reason.partition(",")[0].strip()
+        cure = REASONS.get(code) or (PER_JOB if re.search(r"Max\w*PerJob", code) else None)
+        rule = re.match(r"rule_(\w+?)(?:_wildcards_.*)?$", comment)
+        if cure and rule and directory == str(folder):
+            told = cure.format(rule=rule[1], job=job, time=time, memory=memory, cores=cores)
+            line = f"{rule[1]}: Slurm will not start it in partition {partition} ({code}): {told}"
+            lines.setdefault((rule[1], partition, code), line)
+    return list(lines.values())
 
 
 def endings(log: str) -> list[str]:
@@ -38,7 +130,8 @@ def _said(block: str, rule: str) -> str | None:
     refused = re.search(r"sbatch failed\. The error message was '(.*?)'", block, re.DOTALL)
     if refused:
         line = refused[1].strip().splitlines()[-1].removeprefix("sbatch: error: ")
-        return f"{rule}: Slurm refused the job: {line}"
+        cure = next((cure for words, cure in REFUSALS.items() if words in line.lower()), "")
+        return f"{rule}: Slurm refused the job: {line}" + (f"; {cure.format(rule=rule)}" if cure else "")
     state = re.search(r"SLURM status is:\s+'(\w+)'", block)
     if state and state[1] in STATES:
         return f"{rule}: " + STATES[state[1]].format(rule=rule)
