@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from charmer.common.failure import Failure
 from charmer.pipeline.closing import Call
 from charmer.pipeline.job import INTERRUPTED
 
@@ -48,6 +49,21 @@ def test_a_job_that_could_not_say_why_is_named_from_snakemakes_log(call, capsys,
     assert last_words(call, capsys, tmp_path) == (
         "error: train: ended without a word (killed from outside, or out of memory?); its log: x/train.log"
     )
+
+
+def test_a_call_for_slurm_where_there_is_none_is_refused(call, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    call.workflow.executor_plugin = SimpleNamespace(name="slurm")
+    with pytest.raises(Failure, match="no Slurm here: sbatch is not on the path"):
+        call.start()
+    assert last_words(call, capsys, tmp_path).startswith("error: no Slurm here: sbatch is not on the path; call from a")
+
+
+def test_what_slurm_would_not_start_is_said_again_at_the_end(call, capsys, tmp_path):
+    call.watch = SimpleNamespace(stuck=["train: Slurm will not start it"], end=lambda: None)
+    leave("pack: too small")
+    call.fail([])
+    assert last_words(call, capsys, tmp_path) == "error: pack: too small\nerror: train: Slurm will not start it"
 
 
 def test_another_process_that_kept_this_call_from_its_work_is_named_last(call, capsys, tmp_path):

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 MINUTES = 60.0
 CONFIG = SOURCES | {
-    "train": "{budget: 400 steps, checkpoint_seconds: 0.5, precision: float32}",
+    "train": "{budget: 600 steps, checkpoint_seconds: 0.5, precision: float32}",
     "evaluate": "{metrics: [bits_per_byte, parses, samples]}",
 }
 TIMES = {"seconds", "tokens_per_second", "mfu", "waited"}  # columns of the tables of training, and others' bytes
@@ -122,13 +122,13 @@ def bereaved(cluster, python, tmp_path_factory) -> Project:
         cluster.ask("scancel", first)
         wait_for(lambda: first not in cluster.jobs("train", "RUNNING"))
         reached = newest(project)
-        assert 0 < reached < 400
+        assert 0 < reached < 600
 
         wait_for(lambda: trained_beyond(reached), 20 * MINUTES)
         ((second, node),) = cluster.jobs("train", "RUNNING").items()
         cluster.kill_node(node)
         wait_for(lambda: second in cluster.jobs("train", "NODE_FAIL"), 5 * MINUTES)
-        assert reached < newest(project) < 400
+        assert reached < newest(project) < 600
         cluster.start_node(node)
         assert process.wait(20 * MINUTES) == 0, said.read_text(errors="replace")[-6000:]
     assert list(cluster.jobs("train", "CANCELLED")) == [first]
@@ -177,19 +177,23 @@ def test_a_grid_trains_on_both_nodes_and_submits_only_what_is_not_there(bereaved
 
 
 def test_two_ranks_on_two_nodes_give_the_losses_of_one(local, cluster, python, tmp_path):
-    shutil.copytree(local.folder, tmp_path / "ranks", symlinks=True)
-    project = on(cluster, python, tmp_path / "ranks")
-    (alone,) = project.folder.glob("results/models/*/metrics.parquet")
-    expected = pandas.read_parquet(alone)
+    folder = tmp_path / "ranks"
+    shutil.copytree(local.folder, folder, symlinks=True)
+    short = {"train": "{budget: 40 steps, precision: float32}"}
+    alone = Project(folder, CONFIG, patience=30 * MINUTES).snakemake("model", config=short)
+    assert alone.returncode == 0, alone.stderr[-6000:]
+    model = max(folder.glob("results/models/*"), key=lambda path: (path / "training.json").stat().st_mtime)
+    expected = pandas.read_parquet(model / "metrics.parquet")
+
     shape = ["train:nodes=2", "train:tasks=2", "train:mpi=srun"]
-    result = project.snakemake("model", "--forcerun", "train", "--set-resources", *shape)
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
-    assert json.loads((alone.parent / "training.json").read_text())["ranks"] == 2
-    assert "2 ranks on 2 nodes" in (alone.parent / "train.log").read_text()
-    found = pandas.read_parquet(alone)
+    together = on(cluster, python, folder).snakemake(
+        "model", "--forcerun", "train", "--set-resources", *shape, config=short
+    )
+    assert together.returncode == 0, together.stdout[-3000:] + together.stderr[-6000:]
+    assert "2 ranks on 2 nodes" in (model / "train.log").read_text(encoding="utf-8")
+    found = pandas.read_parquet(model / "metrics.parquet")
     assert list(found["tokens"]) == list(expected["tokens"])
-    assert found["loss"].to_numpy() == pytest.approx(expected["loss"].to_numpy(), abs=1e-3)
-    assert found["loss"][:20].to_numpy() == pytest.approx(expected["loss"][:20].to_numpy(), abs=1e-5)
+    assert found["loss"].to_numpy() == pytest.approx(expected["loss"].to_numpy(), abs=1e-5)
 
 
 @pytest.fixture
