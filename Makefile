@@ -1,7 +1,7 @@
 # make            set up .venv and run the whole workflow (ARGS passes anything on to snakemake)
 # make test       set up .venv and run the tests
 # make install    set up .venv alone
-# make test-all   the slow tests too: both commands in a fresh clone, kill loops
+# make test-all   the slow tests too: both commands in a fresh clone, kill loops, a real Slurm
 # make speedrun   ten minutes from a text to bits per byte (ARGS: see workflow/charmer/training/speedrun.py)
 # make lint       what the pre-commit hooks and the CI check
 # make lock       resolve the dependencies of pyproject.toml anew into requirements.lock

@@ -47,6 +47,8 @@ def test_a_job_that_ended_by_itself_is_not_slurms():
     ("said", "told"),
     [
         ("Requested time limit is invalid (missing or exceeds some limit)", "--set-resources scrape:runtime=MINUTES"),
+        ("More processors requested than permitted", "--max-threads"),
+        ("Invalid generic resource (gres) specification", "scrape:slurm_partition=NAME"),
         ("Requested node configuration is not available", "--set-resources scrape:mem_mb=MB, or --max-threads"),
         ("Invalid account or account/partition combination specified", "slurm_account=NAME"),
         ("Invalid qos specification", "Invalid qos specification"),

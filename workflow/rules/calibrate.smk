@@ -4,6 +4,8 @@
 rule calibrate:
     input:
         weights="results/models/{model}/model.safetensors",
+        config="results/models/{model}/config.json",
+        tokenizer="results/models/{model}/tokenizer.json",
         shards=lambda wildcards: f"{CATALOGUE.plan('models', wildcards.model).corpus.folder}/val",
     output:
         calibration="results/models/{model}/check.json",

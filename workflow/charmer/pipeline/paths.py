@@ -43,7 +43,7 @@ def training_files(plan: Plan) -> Files:
 
 
 def metric_files(plan: Plan, metric: str) -> Files:
-    """What one metric reads: the model, and the data that its module names in NEEDS."""
+    """What one metric reads: the model's folder, and the data that its module names in NEEDS."""
     start = plan.model.settings["train"]["init_from"]
     available = {
         **token_files(plan, *SPLITS),
@@ -56,13 +56,19 @@ def metric_files(plan: Plan, metric: str) -> Files:
     unknown = set(needs(metric)) - set(available)
     if unknown:
         raise Failure(f"charmer/evaluation/{metric}.py: NEEDS names {sorted(unknown)}; there are {sorted(available)}")
-    return {"weights": f"{plan.model.folder}/model.safetensors", **{key: available[key] for key in needs(metric)}}
+    return {**trained_files(plan), **{key: available[key] for key in needs(metric)}}
 
 
 def model_files(plan: Plan) -> Files:
     """A model's folder."""
     names = {"weights": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}
     return {key: f"{plan.model.folder}/{name}" for key, name in names.items()}
+
+
+def trained_files(plan: Plan) -> Files:
+    """A model's folder with what its training left: metrics and the report read beside the weights."""
+    names = {"training": "training.json", "curves": "metrics.parquet", "held_out": "held_out.parquet"}
+    return {**model_files(plan), **{key: f"{plan.model.folder}/{name}" for key, name in names.items()}}
 
 
 def report_files(plan: Plan) -> Files:
@@ -73,7 +79,7 @@ def report_files(plan: Plan) -> Files:
         "packages": f"{plan.corpus.folder}/packages.parquet",
         "statistics": f"{plan.vocab.folder}/statistics.json",
         "windows": f"{plan.windows.folder}/train.json",
-        "weights": f"{plan.model.folder}/model.safetensors",
+        **trained_files(plan),
         **{
             f"metric_{name}": f"{metric.folder}/table.parquet"
             for metric in plan.metrics

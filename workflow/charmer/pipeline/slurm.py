@@ -33,6 +33,8 @@ REFUSALS = {
     "time limit": "--set-resources {rule}:runtime=MINUTES asks for less",
     "partition": "sinfo lists those that there are; --default-resources slurm_partition=NAME",
     "node configuration": "no node has so much; --set-resources {rule}:mem_mb=MB, or --max-threads, asks for less",
+    "more processors": "--max-threads, or --set-resources {rule}:nodes=N, asks for less",
+    "generic resource": "no node has such GPUs; --set-resources {rule}:slurm_partition=NAME",
 }
 # Why Slurm lets a job wait (its "job reason codes"), of the reasons that do not pass by themselves.
 REASONS = {

@@ -25,7 +25,8 @@ class Inputs:
     """The files of a run by name, and why some of them gave nothing.
 
     Attributes:
-        paths: counts, card, packages, statistics, windows, weights, and `metric_<name>` for each metric.
+        paths: counts, card, packages, statistics, windows, weights and what lies beside them, and `metric_<name>` for
+            each metric.
         gaps: the reason by name, for what was asked for and could not be read.
     """
 
