@@ -131,6 +131,16 @@ def test_neighbours_change_no_bit_of_what_a_row_writes(model):
         assert steps == list(Decoder(model, TOKENIZER, block=4).stream(request))
 
 
+def test_a_decoder_that_was_warmed_writes_what_a_fresh_one_does(model):
+    warmed, fresh = exact(model, 2), exact(model, 2)
+    warmed.warm()
+    for decoder in (warmed, fresh):
+        assert sorted(decoder.admit(Request([7, 8, 9], 4, stop=NEVER)) for _ in range(2)) == [0, 1], "both are free"
+    assert [tokens(steps) for steps in finish(warmed, [0, 1]).values()] == [
+        tokens(steps) for steps in finish(fresh, [0, 1]).values()
+    ]
+
+
 def test_only_what_is_new_of_a_prompt_is_read(model):
     decoder = exact(model, slots=2)
 

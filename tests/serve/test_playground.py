@@ -96,6 +96,14 @@ def test_a_suggestion_is_seen_and_taken_by_tab(page: Page) -> None:
     assert page.text == before, "what was taken can be undone"
 
 
+def test_a_suggestion_is_taken_by_touch(page: Page) -> None:
+    page.write("def clip(value):")
+    page.until(lambda: page.ghost)
+    before, ghost = page.text, page.ghost
+    page.click("#take")
+    assert page.text == before + ghost
+
+
 def test_typing_along_a_suggestion_keeps_it_and_escape_dismisses_it(page: Page) -> None:
     page.write("def largest(values):")
     page.until(lambda: page.ghost.strip())

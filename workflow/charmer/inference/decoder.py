@@ -181,6 +181,11 @@ class Decoder:
         finally:
             self.release(slot)
 
+    def warm(self) -> None:
+        """Write two tokens and forget them, so that nobody waits for what is compiled, loaded or laid out first."""
+        for _ in self.stream(Request([], 2, begin=b" ", stop=frozenset())):
+            pass
+
     def _running(self, slot: int) -> _Row:
         row = self._rows[slot]
         if row is None:

@@ -35,7 +35,9 @@ def serve(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a thread that waits for a line would outlive the exception
     folder = models.folder(options.model)
     network, tokenizer = models.load(options)
-    engine = Engine(Decoder(network, tokenizer), context.learned(folder), calibration.read(folder), options.threads)
+    decoder = Decoder(network, tokenizer)
+    decoder.warm()
+    engine = Engine(decoder, context.learned(folder), calibration.read(folder), options.threads)
     settings = Settings(options.pause, options.manual, options.until, not options.no_check, options.check_pause)
     server = build(engine, settings)
     if sys.stdin.isatty():

@@ -41,9 +41,11 @@ def serve(
     """
     folder = models.folder(options.model)
     network, tokenizer = models.load(options)
+    decoder = Decoder(network, tokenizer, options.parallel)
+    decoder.warm()
     say = (lambda line: print(line, flush=True)) if options.verbose else None
     service = Service(
-        Scheduler(Decoder(network, tokenizer, options.parallel), options.threads),
+        Scheduler(decoder, options.threads),
         Desk(options.parallel, options.waiting, options.threads),
         Outcomes(say=say),
         name=folder.resolve().name,

@@ -24,7 +24,7 @@ function heat(bits, length) {
 export class Editor {
   /** `area`: the text area; `picture`: what lies under it. */
   constructor(area, picture) {
-    Object.assign(this, { area, picture, pieces: [], marks: [], ghost: "", at: 0 });
+    Object.assign(this, { area, picture, pieces: [], marks: [], ghost: "", at: 0, onghost: () => {} });
   }
 
   get text() {
@@ -53,6 +53,7 @@ export class Editor {
     this.ghost = text;
     this.at = this.cursor ?? 0;
     this.paint();
+    this.onghost(text);
   }
 
   /** Take the first `length` letters of the grey text; what is left stays grey. */

@@ -153,6 +153,11 @@ editor.area.addEventListener("keydown", (event) => {
   }
 });
 
+// A telephone has no Tab. The button takes the suggestion without taking the cursor out of the editor.
+editor.onghost = (ghost) => { $("take").hidden = !ghost; };
+$("take").addEventListener("pointerdown", (event) => event.preventDefault());
+$("take").addEventListener("click", () => editor.take());
+
 for (const knob of $("knobs").querySelectorAll("input")) {
   const shown = knob.nextElementSibling;
   const show = () => { shown.textContent = knob.value; };
