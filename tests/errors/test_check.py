@@ -1,8 +1,11 @@
 """`check` on texts: a pure function of text, model and threshold."""
 
+import itertools
 import math
+import threading
 
 import pytest
+import torch
 from charmer.errors import calibration, shown, suspicious
 from charmer.errors.calibration import Calibration
 from charmer.errors.candidates.source import Source
@@ -82,6 +85,32 @@ def test_a_comment_silences_its_line(uniform):
     assert line not in {finding.line for finding in check(*uniform, silent, false_alarms=math.inf)}
     assert ignored('text = "# charmer: ignore"\n') == set()
     assert check(*uniform, "rows = (1  # charmer: ignore\n") == []
+
+
+@pytest.mark.parametrize("text", [BOX, BOX.replace("return max(", "return (max(")], ids=["parses", "does not"])
+def test_who_is_told_to_give_up_does_so_at_once(uniform, text):
+    class Enough(Exception):
+        pass
+
+    asked = itertools.count(1)
+
+    def go_on():
+        if next(asked) >= 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        check(*uniform, text, false_alarms=math.inf, go_on=go_on)
+    assert next(asked) <= 4 + torch.get_num_threads(), "each thread may have been about to ask"
+
+
+def test_a_check_asks_before_each_pass_in_all_its_threads(uniform):
+    model, _ = uniform
+    asked: list[int] = []
+    passes: list[int] = []
+    hook = model.norm.register_forward_pre_hook(lambda *_: passes.append(threading.get_ident()))
+    check(*uniform, BOX, false_alarms=math.inf, go_on=lambda: asked.append(threading.get_ident()))
+    hook.remove()
+    assert passes and set(passes) <= set(asked) and len(asked) > len(passes)
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n"])

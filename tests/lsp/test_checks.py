@@ -87,10 +87,10 @@ async def test_a_check_of_a_text_that_changed_stops_and_gives_way_to_suggestions
 ):
     passes, texts = [], []
 
-    def check(model, tokenizer, text, path, **_):
+    def check(model, tokenizer, text, path, go_on, **_):
         texts.append(text)
         while text == "x = 1":
-            model.norm(model.embed_tokens.weight)  # asks whether to go on, as every pass through the network does
+            go_on()
             passes.append(1)
         return []
 

@@ -11,10 +11,12 @@ import io
 import math
 import re
 import tokenize
+from collections.abc import Callable
 
 from charmer.errors import suspicious, syntax
 from charmer.errors.calibration import Calibration
 from charmer.errors.finding import Finding
+from charmer.errors.rank import always
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -29,6 +31,7 @@ def check(
     *,
     false_alarms: float = 1.0,
     calibration: Calibration | None = None,
+    go_on: Callable[[], None] = always,
 ) -> list[Finding]:
     """What is wrong with a text, the surest first.
 
@@ -37,16 +40,17 @@ def check(
         path: how the findings call it.
         false_alarms: how many there may be in 500 lines of sound code; inf: every suspicious spot is a finding.
         calibration: of this model (see `calibration.read`); None: the one that ships, which asks for more certainty.
+        go_on: called often, from several threads; what it raises ends the work.
     """
     if not text.strip():
         return []
-    fault = syntax.find(model, tokenizer, text, path)
+    fault = syntax.find(model, tokenizer, text, path, go_on)
     if fault is not None:
         return [fault] if fault.line not in ignored(text) else []
     calibration = calibration or Calibration()
     least = -math.inf if math.isinf(false_alarms) else calibration.threshold(false_alarms)
     silent = ignored(text)
-    spots = suspicious.spots(model, tokenizer, text)
+    spots = suspicious.spots(model, tokenizer, text, go_on=go_on)
     return [suspicious.finding(text, path, spot) for spot in spots if spot.score > least and spot.line not in silent]
 
 

@@ -45,8 +45,17 @@ class Judged:
     surprise: float
 
 
+def always() -> None:
+    """What is asked now and then whether to go on, where nobody gives up."""
+
+
 def score_edits(
-    model: Transformer, tokenizer: Tokenizer, text: str, edits: Sequence[Edit], tail: int = TAIL
+    model: Transformer,
+    tokenizer: Tokenizer,
+    text: str,
+    edits: Sequence[Edit],
+    tail: int = TAIL,
+    go_on: Callable[[], None] = always,
 ) -> list[float]:
     """The change in log-likelihood, in nats, that each edit makes; -inf for one that is longer than the model can read.
 
@@ -54,8 +63,9 @@ def score_edits(
         model: its device is used.
         text: what the edits apply to.
         tail: tokens behind an edit that are judged with it.
+        go_on: as in `Reading`.
     """
-    found = Reading(model, tokenizer, text).judge(edits, tail)
+    found = Reading(model, tokenizer, text, go_on).judge(edits, tail)
     return [-math.inf if judged is None else judged.change for judged in found]
 
 
@@ -106,14 +116,18 @@ class _Beside:
 class Reading:
     """A text before a model, to judge edits of it.
 
+    Args:
+        go_on: called often, from several threads, and at the latest before the next pass through the network; what it
+            raises ends the work.
+
     Attributes:
         tokens: int64[n].
         starts: int64[n + 1], the character with which each token begins, and the text's length behind them. A token
             that begins inside a character has the next one's.
     """
 
-    def __init__(self, model: Transformer, tokenizer: Tokenizer, text: str) -> None:
-        self.model, self.tokenizer, self.text = model, tokenizer, text
+    def __init__(self, model: Transformer, tokenizer: Tokenizer, text: str, go_on: Callable[[], None] = always) -> None:
+        self.model, self.tokenizer, self.text, self._go_on = model, tokenizer, text, go_on
         self.tokens = tokenizer.encode(text).astype(np.int64)
         ends = np.cumsum(tokenizer.byte_lengths[self.tokens], dtype=np.int64)
         self.starts = _characters(text, np.concatenate(([0], ends)))
@@ -147,6 +161,7 @@ class Reading:
         found: list[Judged | None] = [None] * len(edits)
         groups: dict[int, list[_Change]] = {}
         for number, edit in enumerate(edits):
+            self._go_on()
             change = self._change(number, edit, tail)
             if change is None:
                 found[number] = Judged(0.0, 0.0, 0.0)
@@ -261,6 +276,7 @@ class Reading:
 
     def _hidden(self, ids: np.ndarray, places: np.ndarray, visible: Tensor, cache: _Window | _Beside) -> Tensor:
         """The last state [T, C] of one packed row."""
+        self._go_on()
         model, config = self.model, self.model.config
         positions = torch.from_numpy(places).to(model.device)[None]
         cosines, sines = rotary_angles(positions, config.head_size, config.rope_theta)

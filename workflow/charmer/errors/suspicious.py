@@ -12,6 +12,7 @@ Notable here:
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from charmer.errors.candidates.source import Source
 from charmer.errors.edits import Edit, line_of, smallest
 from charmer.errors.finding import Finding, place
-from charmer.errors.rank import Judged, Reading
+from charmer.errors.rank import Judged, Reading, always
 from charmer.errors.slips import slips
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
@@ -63,15 +64,20 @@ class Spot:
     others: tuple[tuple[Edit, float], ...] = ()
 
 
-def spots(model: Transformer, tokenizer: Tokenizer, text: str, most: int = MOST) -> list[Spot]:
+def spots(
+    model: Transformer, tokenizer: Tokenizer, text: str, most: int = MOST, go_on: Callable[[], None] = always
+) -> list[Spot]:
     """The suspicious places of a text that parses, the likeliest slip first.
+
+    Args:
+        go_on: as in `Reading`.
 
     Raises:
         SyntaxError, ValueError, RecursionError: it does not parse.
     """
     source = Source(text)
     edits = slips(source)
-    judged = Reading(model, tokenizer, text).judge(edits, TAIL, most)
+    judged = Reading(model, tokenizer, text, go_on).judge(edits, TAIL, most)
     kept = [(edit, one) for edit, one in zip(edits, judged, strict=True) if one is not None]
     if not kept:
         return []

@@ -15,13 +15,14 @@ import itertools
 import re
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from charmer.errors import block
 from charmer.errors.edits import Edit, apply, smallest
 from charmer.errors.finding import Finding, place
 from charmer.errors.mends import mends
-from charmer.errors.rank import score_edits
+from charmer.errors.rank import always, score_edits
 from charmer.errors.shapes import CLOSING, PAIRS, Shape, code, shapes
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
@@ -64,34 +65,40 @@ def complaint(text: str) -> Complaint | None:
     return None
 
 
-def repairs(model: Transformer, tokenizer: Tokenizer, text: str) -> list[tuple[Edit, float]]:
+def repairs(
+    model: Transformer, tokenizer: Tokenizer, text: str, go_on: Callable[[], None] = always
+) -> list[tuple[Edit, float]]:
     """The small edits with which `text` parses, the best first, each with its score in nats; empty if none was found.
 
     Args:
         text: does not parse; its lines end in "\\n".
+        go_on: as in `rank.Reading`, and called before each try.
     """
     said = complaint(text)
-    found = [] if said is None else passing(text, said)
-    changes = score_edits(model, tokenizer, text, found)
+    found = [] if said is None else passing(text, said, go_on)
+    changes = score_edits(model, tokenizer, text, found, go_on=go_on)
     scored = [(edit, change - slip(text, edit)) for edit, change in zip(found, changes, strict=True)]
     return sorted(scored, key=lambda entry: (-entry[1], entry[0]))
 
 
-def passing(text: str, said: Complaint) -> list[Edit]:
+def passing(text: str, said: Complaint, go_on: Callable[[], None] = always) -> list[Edit]:
     """The repairs that make a text parse, at most `SCORED`, those of the fewest changed pieces."""
     lines = suspects(text, said)
     part = block.smallest(text, lines)
     kinds: dict[str, list[Edit]] = {}
     known: set[tuple[int, int, str]] = set()
     for edit in mends(text, lines, part.start, part.end):
+        go_on()
         if (edit.start, edit.end, edit.replacement) not in known:
             known.add((edit.start, edit.end, edit.replacement))
             kinds.setdefault(edit.kind, []).append(edit)
     turns = (edit for turn in itertools.zip_longest(*kinds.values()) for edit in turn if edit is not None)
     tries = max(WORK // max(part.end - part.start, 200), 50)
-    found = [
-        edit for edit in itertools.islice(turns, tries) if touched(text, edit) <= MOST_TOKENS and part.mended(edit)
-    ]
+    found = []
+    for edit in itertools.islice(turns, tries):
+        go_on()
+        if touched(text, edit) <= MOST_TOKENS and part.mended(edit):
+            found.append(edit)
     found.sort(key=lambda edit: (touched(text, edit), edit))
     return found[:SCORED]
 
@@ -176,12 +183,18 @@ def _beside(text: str, edit: Edit) -> str:
     return before[-len(text[edit.start : edit.end].strip()) :]
 
 
-def find(model: Transformer, tokenizer: Tokenizer, text: str, path: str) -> Finding | None:
-    """The fault of a text that does not parse, with its best repair where there is one; None where it parses."""
+def find(
+    model: Transformer, tokenizer: Tokenizer, text: str, path: str, go_on: Callable[[], None] = always
+) -> Finding | None:
+    """The fault of a text that does not parse, with its best repair where there is one; None where it parses.
+
+    Args:
+        go_on: as in `repairs`.
+    """
     said = complaint(text)
     if said is None:
         return None
-    found = repairs(model, tokenizer, text)
+    found = repairs(model, tokenizer, text, go_on)
     old = "this file is written in Python 2; " if len(PYTHON_2.findall(text)) >= SURE else ""
     stop = f"Python's parser stops at line {said.line}, column {said.column}: {said.message}"
     if not found:

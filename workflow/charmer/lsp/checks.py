@@ -2,7 +2,7 @@
 
 Notable here:
 - A file is checked in a thread of its own, which gives way: while a suggestion is computed it waits before its next
-  pass through the network, and a check of a text that has changed since stops there.
+  pass through the network, or its next try of a repair, and a check of a text that has changed since stops there.
 - A place that is right in one version of a document is wrong in the next, so fixes are offered for the version alone
   that was checked, and carry its number.
 """
@@ -14,6 +14,7 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from lsprotocol import types
@@ -50,9 +51,7 @@ class Checker:
         self._model, self._tokenizer, self._calibration = model, tokenizer, calibration
         self._idle = idle
         self._pool = ThreadPoolExecutor(1, "check", torch.set_num_threads, (threads,))
-        self._mine = threading.local()
         self._under_way: set[threading.Event] = set()
-        self._hook = model.norm.register_forward_pre_hook(self._go_on)
 
     async def check(self, text: str, path: str) -> list[Finding]:
         """What is wrong with a text; cancelling this stops the computation."""
@@ -77,18 +76,14 @@ class Checker:
         for gone in list(self._under_way):
             gone.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._hook.remove()
 
     def _compute(self, text: str, path: str, gone: threading.Event) -> list[Finding]:
-        self._mine.gone = gone
-        self._go_on()
-        return check(self._model, self._tokenizer, unix(text), path, calibration=self._calibration)
+        go_on = partial(self._go_on, gone)
+        go_on()
+        return check(self._model, self._tokenizer, unix(text), path, calibration=self._calibration, go_on=go_on)
 
-    def _go_on(self, *_: object) -> None:
-        """Before each pass through the network: wait for what is more urgent, or give up. Others' passes go on."""
-        gone = getattr(self._mine, "gone", None)
-        if gone is None:
-            return
+    def _go_on(self, gone: threading.Event) -> None:
+        """Wait for what is more urgent, or give up."""
         while not (gone.is_set() or self._idle.wait(POLL)):
             pass
         if gone.is_set():

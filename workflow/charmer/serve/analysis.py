@@ -54,7 +54,13 @@ def check(service: Service, body: Check, ticket: Ticket) -> Iterator[dict[str, A
     text = unix(bounded(body.text))
     with service.desk.turn(ticket):
         found = checked(
-            model, tokenizer, text, body.path, false_alarms=body.false_alarms, calibration=service.calibration
+            model,
+            tokenizer,
+            text,
+            body.path,
+            false_alarms=body.false_alarms,
+            calibration=service.calibration,
+            go_on=ticket.go_on,
         )
     yield {"findings": [finding.record() for finding in found]}
 
