@@ -127,13 +127,48 @@ def test_a_fault_is_marked_and_fixed_by_a_click(page: Page) -> None:
     page.until(lambda: "nothing that looks wrong" in page.texts("#problems")[0])
 
 
+def test_a_fault_is_found_and_fixed_by_keyboard(page: Page) -> None:
+    page.write("total = sum((1, 2)\nprint(total)")
+    page.until(lambda: page.find("#picture .mark"))
+    page.area.send_keys(Keys.F8)
+    assert "never closed" in page.texts("#said")[0]
+    assert page.find("#mend")[0].is_displayed()
+    page.area.send_keys(Keys.CONTROL, ".")
+    ast.parse(page.text)
+    assert not page.find("#mend")[0].is_displayed()
+    page.area.send_keys(Keys.CONTROL, "z")
+    assert page.text == "total = sum((1, 2)\nprint(total)", "what was fixed can be undone"
+
+
+def test_a_fault_is_fixed_by_touch_where_it_stands(page: Page) -> None:
+    page.write("total = sum((1, 2)\nprint(total)")
+    page.until(lambda: page.find("#picture .mark"))
+    page.area.send_keys(Keys.F8)  # as a finger would put the cursor there
+    page.click("#mend")
+    ast.parse(page.text)
+
+
+def test_marks_and_colours_move_along_with_their_letters(page: Page) -> None:
+    page.write("values = [0, 1]\ntotal = sum((1, 2)\nprint(total)")
+    page.until(lambda: page.find("#picture .mark") and "bits/byte" in page.texts("#bits")[0])
+    page.area.send_keys(Keys.CONTROL, Keys.HOME)
+    page.area.send_keys(Keys.ESCAPE)
+    drawn = "[...document.querySelectorAll('#picture span')].map(one => [one.textContent, one.className])"
+    before = page.browser.execute_script(f"return {drawn}")
+    # In one go, so that no answer of the server comes in between.
+    insert, first = "document.execCommand('insertText', false, '# 🐍\\n')", "document.querySelector('#problems button')"
+    after, listed = page.browser.execute_script(f"{insert}; return [{drawn}, {first}.textContent]")
+    assert after == [["# 🐍\n", ""], *before] and listed.startswith("3:")
+    assert page.texts("#numbers")[0].split("\n")[:4] == ["1", "2", "3", "4"]
+    page.click("#problems .fix")
+    ast.parse(page.text)
+
+
 def test_every_character_is_coloured_by_its_surprise(page: Page) -> None:
     page.write("x = 1\ny = größer(x) # 🐍 später\n")
-    page.until(lambda: "bits/byte" in page.texts("#bits")[0])
+    page.until(lambda: len("".join(page.texts("#picture [class^=s]"))) > 20)  # it was never trained: nearly all is new
     page.area.send_keys(Keys.ESCAPE)
     assert page.picture == page.text + "\n"
-    coloured = "".join(page.texts("#picture [class^=s]"))
-    assert len(coloured) > 20, "a model that was never trained is surprised by nearly all"
     page.click("#colouring")
     page.until(lambda: not page.find("#picture [class^=s]"))
 
@@ -156,6 +191,12 @@ def test_attention_shows_where_the_last_token_looks(page: Page) -> None:
     assert [option.text for option in page.find("#layer option")] == ["mean", "0", "1"]
     shown = "".join(page.texts("#looks span"))
     assert shown.endswith("def clip(value):")
+    page.find("#looks")[0].send_keys(Keys.HOME, Keys.ARROW_RIGHT)
+    spans = page.find("#looks span")
+    assert [span.get_attribute("class") for span in spans] == ["", "self", *["unseen"] * (len(spans) - 2)]
+    assert page.texts("#looking")[0].startswith(f"{spans[1].text} looks at ")
+    page.click("#looks span:nth-child(3)")
+    assert page.texts("#looks .self") == [spans[2].text]
 
 
 @pytest.mark.parametrize("width", [400, 1280])

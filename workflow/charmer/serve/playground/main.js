@@ -4,7 +4,7 @@
 
 import { ask, forget, settled } from "./api.js";
 import { Editor, characters, offset } from "./editor.js";
-import { alternatives, attention, choices, problems } from "./panels.js";
+import { alternatives, attention, choices, fixing, problems } from "./panels.js";
 
 const PAUSE = { suggest: 200, next: 250, colour: 500, check: 900, look: 300 }; // milliseconds
 const SEEN = 60; // words before the cursor that the attention view reads, at most
@@ -16,7 +16,7 @@ const START = `def mean(values):
     return `;
 
 const $ = (id) => document.getElementById(id);
-const editor = new Editor($("text"), $("picture"));
+const editor = new Editor($("text"), $("picture"), $("numbers"));
 const said = $("said");
 let quiet = false; // Esc was the last key: Tab leaves the editor
 
@@ -58,13 +58,13 @@ const next = settled(PAUSE.next, () => {
 
 const colour = settled(PAUSE.colour, () => {
   if (!$("colouring").checked || !editor.text) {
-    editor.pieces = [];
+    editor.colour([]);
     $("bits").textContent = "";
     editor.paint();
     return;
   }
   now("/charmer/surprise", { text: editor.text }, (found) => {
-    editor.pieces = found.pieces;
+    editor.colour(found.pieces);
     $("bits").textContent = `${found.bits_per_byte.toFixed(2)} bits/byte`;
     editor.paint();
   });
@@ -84,30 +84,54 @@ const look = settled(PAUSE.look, () => {
   now("/charmer/attention", body, (found) => {
     choices($("layer"), found.layers);
     choices($("head"), found.heads);
-    attention($("looks"), found);
+    attention($("looks"), $("looking"), found);
   });
 });
 
-/** List and mark what check found. */
+/** Mark what check found, and list it. */
 function show(findings) {
-  const span = ({ line, column, end_line, end_column }) => {
-    const start = offset(editor.text, line, column);
-    const end = offset(editor.text, end_line, end_column);
-    return { start, end };
-  };
-  editor.marks = findings.map(span).map(({ start, end }) => ({ start, end: Math.max(end, start + 1) }));
+  editor.marks = findings.map((finding) => {
+    const start = offset(editor.text, finding.line, finding.column);
+    const end = offset(editor.text, finding.end_line, finding.end_column);
+    return { start, end: Math.max(end, start), finding };
+  });
   editor.paint();
-  const go = (finding) => {
-    const { start, end } = span(finding);
-    editor.area.focus();
-    editor.area.setSelectionRange(start, end);
-  };
-  const fix = (finding) => {
-    const { start, end } = span(finding);
-    editor.replace(start, end, finding.suggestion);
-    say("fixed; undo takes it back");
-  };
-  problems($("problems"), findings, go, fix);
+  list();
+}
+
+/** List the marks where they are now. */
+function list() {
+  for (const mark of editor.marks) {
+    const lines = editor.text.slice(0, mark.start).split("\n");
+    Object.assign(mark, { line: lines.length, column: characters(lines.at(-1)) + 1 });
+  }
+  problems($("problems"), editor.marks, go, fix);
+  offer();
+}
+
+/** A button for the fix of the mark at the cursor. */
+function offer() {
+  const finding = editor.marked()?.finding;
+  $("mend").hidden = !finding || finding.suggestion === null;
+  if (finding) $("mend").textContent = fixing(finding);
+}
+
+function go({ start, end, finding }) {
+  editor.area.focus();
+  editor.area.setSelectionRange(start, end);
+  say(finding.message);
+}
+
+function fix({ start, end, finding }) {
+  if (finding.suggestion === null) return say("no fix is known for this");
+  editor.replace(start, end, finding.suggestion);
+  say("fixed; undo takes it back");
+}
+
+/** The first mark behind the cursor, or the first of all. */
+function nextMark() {
+  const marks = editor.marks.toSorted((one, other) => one.start - other.start);
+  return marks.find(({ start }) => start > editor.area.selectionStart) ?? marks[0];
 }
 
 /** Grey text goes, and what is on its way to become grey text is not waited for. */
@@ -117,18 +141,20 @@ function dismiss() {
 }
 
 function changed() {
-  editor.marks = [];
   quiet = false;
   if (!editor.followed()) {
     dismiss();
     suggest();
   }
   editor.paint();
+  list();
   for (const work of [next, colour, check, look]) work();
 }
 
 function moved() {
-  if (document.activeElement !== editor.area || editor.cursor === editor.at) return;
+  if (document.activeElement !== editor.area) return;
+  offer();
+  if (editor.cursor === editor.at) return;
   dismiss();
   for (const work of [suggest, next, look]) work();
 }
@@ -146,6 +172,16 @@ editor.area.addEventListener("keydown", (event) => {
   } else if (event.key === "ArrowRight" && event.ctrlKey && editor.ghost) {
     event.preventDefault();
     editor.take(editor.ghost.match(/^\s*(\w+|\W)/)?.[0].length);
+  } else if (event.key === "F8" && plain) {
+    event.preventDefault();
+    const mark = nextMark();
+    if (mark) go(mark);
+    else say("nothing is marked");
+  } else if ((event.key === "." && event.ctrlKey) || (event.key === "Enter" && event.altKey)) {
+    event.preventDefault();
+    const mark = editor.marked();
+    if (mark) fix(mark);
+    else say("no mark at the cursor");
   } else if (event.key === "Escape") {
     dismiss();
     quiet = true;
@@ -153,10 +189,11 @@ editor.area.addEventListener("keydown", (event) => {
   }
 });
 
-// A telephone has no Tab. The button takes the suggestion without taking the cursor out of the editor.
+// A telephone has no Tab. These buttons leave the cursor, and with it the keyboard on the screen, in the editor.
 editor.onghost = (ghost) => { $("take").hidden = !ghost; };
-$("take").addEventListener("pointerdown", (event) => event.preventDefault());
+for (const id of ["take", "mend"]) $(id).addEventListener("pointerdown", (event) => event.preventDefault());
 $("take").addEventListener("click", () => editor.take());
+$("mend").addEventListener("click", () => fix(editor.marked()));
 
 for (const knob of $("knobs").querySelectorAll("input")) {
   const shown = knob.nextElementSibling;

@@ -20,15 +20,18 @@ function fill(list, items, none) {
   if (!items.length) list.append(make("li", none, { class: "none" }));
 }
 
-/** What check found: `go(finding)` when one is chosen, `fix(finding)` when its fix is. */
-export function problems(list, findings, go, fix) {
-  fill(list, findings.map((finding) => {
-    const found = make("button", `${finding.line}:${finding.column} ${finding.message}`, { type: "button" });
-    found.addEventListener("click", () => go(finding));
-    if (finding.suggestion === null) return [found];
-    const what = finding.suggestion ? `write ${visible(finding.suggestion)}` : "take it away";
-    const mend = make("button", `Fix: ${what}`, { type: "button", class: "fix" });
-    mend.addEventListener("click", () => fix(finding));
+/** What a fix does, in a few words. */
+export const fixing = ({ suggestion }) => `Fix: ${suggestion ? `write ${visible(suggestion)}` : "take it away"}`;
+
+/** What check found, a mark each: `go(mark)` when one is chosen, `fix(mark)` when its fix is. */
+export function problems(list, marks, go, fix) {
+  fill(list, marks.map((mark) => {
+    const { message, suggestion } = mark.finding;
+    const found = make("button", `${mark.line}:${mark.column} ${message}`, { type: "button" });
+    found.addEventListener("click", () => go(mark));
+    if (suggestion === null) return [found];
+    const mend = make("button", fixing(mark.finding), { type: "button", class: "fix" });
+    mend.addEventListener("click", () => fix(mark));
     return [found, mend];
   }), "nothing that looks wrong");
 }
@@ -44,18 +47,35 @@ export function alternatives(list, found, begin, take) {
   }), "place the cursor");
 }
 
-/** The tokens before the cursor, each shaded by the share of the last token's attention that it gets. */
-export function attention(place, { tokens, weights }) {
-  const own = weights.at(-1) ?? [];
-  const most = Math.max(...own, 1e-6);
-  place.replaceChildren(...tokens.map((token, number) => {
-    const share = own[number] ?? 0;
-    const shown = make("span", token, { title: `${(100 * share).toFixed(1)}%` });
-    shown.style.setProperty("--share", (0.75 * share) / most);
-    if (number === tokens.length - 1) shown.className = "self";
-    return shown;
-  }));
-  place.scrollTop = place.scrollHeight; // the cursor's token is the last
+/** The tokens before the cursor, each shaded by the share of one token's attention that it gets: first of the last
+ * token's, then of that which is clicked or reached by the arrow keys. `said`: where the greatest shares are named. */
+export function attention(place, said, { tokens, weights }) {
+  const spans = tokens.map((token) => make("span", token));
+  let chosen = -1;
+  const look = (number) => {
+    chosen = Math.min(Math.max(number, 0), tokens.length - 1);
+    const own = weights[chosen];
+    const most = Math.max(...own.slice(0, chosen + 1), 1e-6);
+    spans.forEach((shown, at) => {
+      const share = at <= chosen ? own[at] : 0; // no token sees what comes behind it
+      shown.style.setProperty("--share", (0.75 * share) / most);
+      shown.title = `${(100 * share).toFixed(1)}%`;
+      shown.className = at === chosen ? "self" : at > chosen ? "unseen" : "";
+    });
+    const best = own.slice(0, chosen + 1).map((share, at) => [share, at]).sort(([one], [other]) => other - one).slice(0, 3);
+    const named = best.map(([share, at]) => `${visible(tokens[at])} ${Math.round(100 * share)}%`);
+    said.textContent = `${visible(tokens[chosen])} looks at ${named.join(", ")}`;
+    spans[chosen].scrollIntoView({ block: "nearest" });
+  };
+  place.replaceChildren(...spans);
+  place.onclick = ({ target }) => { if (spans.includes(target)) look(spans.indexOf(target)); };
+  place.onkeydown = (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1, Home: -tokens.length, End: tokens.length }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    look(chosen + step);
+  };
+  look(tokens.length - 1);
 }
 
 /** The choices of a list: "mean", then a number each. */
