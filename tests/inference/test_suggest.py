@@ -177,6 +177,17 @@ def test_the_prompt_fits_and_its_beginning_stays_while_a_person_types():
     assert len(beginnings) <= 4
 
 
+def test_other_files_stand_first_and_are_the_same_with_and_without_a_cursor():
+    extra = [CODE * 20, "y = 2\n"]
+    ahead_of_need, _ = context.around(BPE, "", "", room=64, extra=extra)
+    assert ahead_of_need[0] == BPE.eof and len(ahead_of_need) == 1 + 32
+    for before, after in [("x = 1\n", ""), ("x = ", "\nprint(x)\n")]:
+        tokens, _ = context.around(BPE, before, after, room=64, extra=extra)
+        assert tokens[: len(ahead_of_need)] == ahead_of_need and len(tokens) <= 64
+    marks = [BPE.eof, BPE.fim_prefix, BPE.fim_suffix]
+    assert tokens[len(ahead_of_need) :][: len(marks)] == marks, "a document of its own"
+
+
 def test_other_files_are_cut_before_the_text_near_the_cursor():
     own = BPE.encode("x = 1").tolist()
     tokens, _ = context.around(BPE, "x = 1", "", room=64, extra=[CODE, "y = 2"], heal=False)

@@ -25,5 +25,7 @@ def model(tokenizer: Tokenizer) -> Transformer:
 @pytest.fixture(scope="session")
 def served(model: Transformer, tokenizer: Tokenizer) -> Iterator[Served]:
     """A server for all tests that leave it as it was; float32, so that batches of any size give the same tokens."""
-    with serving(Decoder(model, tokenizer, 4, torch.float32, block=8), metrics=True) as one:
+    decoder = Decoder(model, tokenizer, 4, torch.float32, block=8)
+    decoder.warm()
+    with serving(decoder, metrics=True) as one:
         yield one

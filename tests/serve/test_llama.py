@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from charmer.inference.decoder import Decoder, Request
 from charmer.inference.suggest import Draft, suggest
 
@@ -81,6 +82,19 @@ def test_llama_vim_reads_ahead_and_gets_nothing(served: Served):
         "content": "",
         "timings/predicted_n": 0,
     }
+
+
+@pytest.mark.parametrize("times", [1, 100], ids=["short", "cut"])
+def test_what_llama_vim_sent_ahead_is_known_when_it_is_needed(model, tokenizer, times: int):
+    extra = [{"text": "def largest(values):\n    return max(values)\n" * times, "filename": "largest.py"}]
+    with serving(Decoder(model, tokenizer, 2, torch.float32, block=8)) as server:
+        asked = {**VIM, "input_extra": extra, "input_prefix": "", "prompt": "value = ", "input_suffix": "\nx\n"}
+        cold = server.post("/infill", {**asked, "cache_prompt": False})
+        server.post("/infill", {**VIM_RING, "input_extra": extra})
+        warm = server.post("/infill", asked)
+        assert cold["tokens_cached"] == 0 and warm["tokens_cached"] >= 16
+        assert warm["timings/prompt_n"] + warm["tokens_cached"] == cold["timings/prompt_n"]
+        assert warm["content"] == cold["content"]
 
 
 def test_llama_vscode_gets_what_its_status_bar_shows(served: Served):

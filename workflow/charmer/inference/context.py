@@ -4,6 +4,8 @@ Notable here:
 - A person types at the cursor, so all before it is to stay the same tokens: text is cut at its beginning in steps, not
   token by token, and what stands behind the cursor is read first (suffix, prefix, middle, in which the middle follows
   the prefix without a mark between them; Bavarian et al. 2022, arXiv:2207.14255, call it SPM).
+- Other files stand before all of this, as a document of their own, and their share changes in steps too: an editor
+  that sends them ahead of need, without a cursor, finds them known at its next request.
 - The cursor's partial token is healed (see `healing`).
 - Whatever does not fit is dropped farthest from the cursor first: other files, then the file's beginning and end.
 """
@@ -38,26 +40,34 @@ def prefix_suffix_middle(tokenizer: Tokenizer, before: str, after: str, room: in
 
 
 def around(
-    tokenizer: Tokenizer, before: str, after: str, room: int, extra: Sequence[str] = (), heal: bool = True
+    tokenizer: Tokenizer,
+    before: str,
+    after: str,
+    room: int,
+    extra: Sequence[str] = (),
+    heal: bool = True,
+    most_extra: int | None = None,
 ) -> Prompt:
     """The prompt for what stands between `before` and `after`: at most `room` tokens.
 
     Args:
         after: blank: the text goes on behind `before`, and the marks are left out.
-        extra: texts of other files, the most useful last; read before `before`, in what room is left.
+        extra: texts of other files, the most useful last; read first, in what room is left.
         heal: whether to drop the partial token at the end of `before`.
+        most_extra: tokens of other files, at most; None: half of `room`.
     """
-    behind: list[int] = []
-    marks = 0
+    opening: list[int] = []
     if after.strip():
-        marks = MARKS
-        behind = tokenizer.encode(after[: LONGEST * room]).tolist()[: int((room - marks) * SUFFIX)]
-    ahead, begin, whole = _ahead(tokenizer, before, max(room - marks - len(behind), 1), heal)
-    others = _others(tokenizer, extra, room - marks - len(behind) - len(ahead) - 1, room // STEPS) if whole else []
-    if marks:
+        behind = tokenizer.encode(after[: LONGEST * room]).tolist()[: int((room - MARKS) * SUFFIX)]
         opening = [tokenizer.fim_prefix, tokenizer.fim_suffix, *behind, tokenizer.fim_middle]
-        return Prompt([*opening, *others, *ahead], begin)
-    return Prompt([tokenizer.eof, *others, *ahead] if whole else ahead, begin)
+    ahead, begin, whole = _ahead(tokenizer, before, max(room - len(opening), 1), heal)
+    if not whole:
+        return Prompt([*opening, *ahead], begin)
+    most = room // 2 if most_extra is None else most_extra
+    if others := _others(tokenizer, extra, room - len(opening) - len(ahead) - 2, most):
+        between = [tokenizer.eof] if opening else []  # the marks begin a document
+        return Prompt([tokenizer.eof, *others, *between, *opening, *ahead], begin)
+    return Prompt([*(opening or [tokenizer.eof]), *ahead], begin)
 
 
 def _ahead(tokenizer: Tokenizer, text: str, room: int, heal: bool) -> tuple[list[int], bytes, bool]:
@@ -74,10 +84,12 @@ def _ahead(tokenizer: Tokenizer, text: str, room: int, heal: bool) -> tuple[list
     return prompt.tokens[dropped:], prompt.begin, whole
 
 
-def _others(tokenizer: Tokenizer, extra: Sequence[str], room: int, step: int) -> list[int]:
-    """The ends of other texts, in steps too, since the room for them shrinks while the person types."""
-    room = room // max(step, 1) * max(step, 1)
-    if room <= 0 or not extra:
+def _others(tokenizer: Tokenizer, extra: Sequence[str], left: int, most: int) -> list[int]:
+    """The ends of other texts in `most` tokens, or where fewer are `left` some steps less: the room for them shrinks
+    while the person types."""
+    step = max(most // STEPS, 1)
+    count = min(left, most) // step * step
+    if count <= 0 or not extra:
         return []
     text = "".join(part if part.endswith("\n") else part + "\n" for part in extra)
-    return tokenizer.encode(text[-LONGEST * room :]).tolist()[-room:]
+    return tokenizer.encode(text[-LONGEST * count :]).tolist()[-count:]

@@ -111,7 +111,8 @@ class Draft:
         size = MAX_TOKENS[until] if max_tokens is None else max_tokens
         room = max(window - size, window // 2)
         try:
-            prompt = context.around(tokenizer, before, after if infill else "", room, extra, heal)
+            # Half the window for other files, however much is to be written: sent ahead of need, nothing is.
+            prompt = context.around(tokenizer, before, after if infill else "", room, extra, heal, window // 2)
         except UnicodeEncodeError as error:
             code = ord(error.object[error.start])
             raise Failure(f"the text holds half of a surrogate pair (U+{code:04X}), which is no character") from None
