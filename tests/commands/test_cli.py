@@ -34,6 +34,21 @@ def test_a_failure_is_one_line_and_wrong_usage_is_told_apart(capsys: pytest.Capt
     assert ended.value.code == 2
 
 
+def test_a_model_whose_file_is_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "config.json").mkdir()
+    assert cli.main(["complete", "--model", str(tmp_path), "--threads", "1", __file__]) == 1
+    assert "holds no config.json" in capsys.readouterr().err
+
+
+def test_a_file_that_may_not_be_read_is_named(monkeypatch, capsys: pytest.CaptureFixture[str]):
+    def run(options):
+        raise PermissionError(13, "Permission denied", "a.json")
+
+    monkeypatch.setattr("charmer.commands.score.run", run)
+    assert cli.main(["score", "x"]) == 1
+    assert capsys.readouterr().err == "charmer score: a.json: Permission denied; make it a file that may be read\n"
+
+
 @pytest.mark.parametrize(("error", "code", "words"), [(KeyboardInterrupt, 130, ""), (MemoryError, 1, "memory")])
 def test_an_interruption_and_a_lack_of_memory_leave_no_traceback(monkeypatch, capsys, error, code, words):
     def run(options):

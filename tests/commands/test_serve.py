@@ -38,6 +38,13 @@ def test_a_port_in_use(uniform: SimpleNamespace, capsys: pytest.CaptureFixture[s
     assert f"127.0.0.1:{number}: can't listen there (Address already in use)" in line
 
 
+def test_an_address_that_is_not_this_machine_s(uniform: SimpleNamespace, capsys: pytest.CaptureFixture[str]):
+    elsewhere = ["--host", "192.0.2.1", "--api-key", "k", "--port", "0"]
+    assert cli.main(["serve", "--model", str(uniform.folder), *elsewhere]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "192.0.2.1:0: can't listen there" in line and line.endswith("name another with --host")
+
+
 def test_no_port_and_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit, match="2"):
         cli.main(["serve", "--port", "70000"])

@@ -5,6 +5,8 @@ The model is stood in for by a script where the text itself is the point; `writt
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from charmer.common.failure import Failure
@@ -175,6 +177,16 @@ def test_the_prompt_fits_and_its_beginning_stays_while_a_person_types():
         assert len(tokens) <= 64 and (BPE.decode_bytes(tokens) + begin).endswith(text[cut - 10 : cut].encode())
         beginnings.add(tuple(tokens[:40]))
     assert len(beginnings) <= 4
+
+
+def test_whether_a_model_learned_to_fill_in_is_in_its_settings(tmp_path: Path):
+    assert context.learned(tmp_path), "nothing is known"
+    for share in (0.5, 0):
+        (tmp_path / "settings.json").write_text(f'{{"train": {{"fim_share": {share}}}}}')
+        assert context.learned(tmp_path) == bool(share)
+    (tmp_path / "settings.json").write_text("[]")
+    with pytest.raises(Failure, match="holds no settings"):
+        context.learned(tmp_path)
 
 
 def test_other_files_stand_first_and_are_the_same_with_and_without_a_cursor():

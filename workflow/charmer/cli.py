@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(options.command, f"needs the package {missing}; install: pip install 'charmer[workflow]'")
     except MemoryError:
         return complain(options.command, "not enough memory; close other programs, or give it less at once")
+    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
+        return complain(options.command, f"{error.filename}: {error.strerror}; make it a file that may be read")
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough

@@ -7,6 +7,7 @@ key, and refuses to start without.
 from __future__ import annotations
 
 import argparse
+import errno
 import ipaddress
 import os
 import socket
@@ -133,6 +134,7 @@ def bound(host: str, number: int) -> socket.socket:
             listening.close()
             raise
     except OSError as error:
-        advice = "name another with --port" if error.errno != -2 else "name another with --host"
+        elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        advice = f"name another with {'--host' if elsewhere else '--port'}"
         raise Failure(f"{host}:{number}: can't listen there ({error.strerror}); {advice}") from None
     return listening

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charmer.common import files
+from charmer.common.failure import Failure
 from charmer.inference.healing import Prompt, healed
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -27,9 +28,18 @@ STEPS = 4  # the beginning of a long text moves by this part of the room for it
 
 def learned(model: Path) -> bool:
     """Whether a model's folder leaves open that it was trained to write a middle: its settings, where they are there,
-    say which share of the documents was rearranged for that."""
+    say which share of the documents was rearranged for that.
+
+    Raises:
+        Failure: they are no settings.
+    """
     settings = model / "settings.json"
-    return not settings.exists() or bool(files.read_json(settings).get("train", {}).get("fim_share", 0))
+    if not settings.exists():
+        return True
+    try:
+        return bool(files.read_json(settings).get("train", {}).get("fim_share", 0))
+    except AttributeError:
+        raise Failure(f"{settings}: holds no settings of a training; delete it, or name another model") from None
 
 
 def prefix_suffix_middle(tokenizer: Tokenizer, before: str, after: str, room: int) -> list[int]:

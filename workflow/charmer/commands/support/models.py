@@ -67,7 +67,7 @@ def folder(name: str | None) -> Path:
         return PRETRAINED
     if name == "latest":
         return latest()
-    if not (Path(name) / CONFIG).exists():
+    if not (Path(name) / CONFIG).is_file():
         raise Failure(f"--model {name}: holds no {CONFIG}; name a model's folder (results/models/...), or latest")
     return Path(name)
 
