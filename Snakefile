@@ -9,6 +9,7 @@
 #   snakemake --cores all compare --config runs=A,B                     what changed between two runs
 #   snakemake --cores all exports                                       the model for transformers, llama.cpp, onnxruntime
 #   snakemake --cores 1 leftovers                                       what in results/ nothing refers to any more
+#   snakemake --cores all release                                       the run's model where it ships, with its card
 #   snakemake --report report.html                                      the finished run as one page to send
 #
 # Every stage has a file under workflow/rules, in data order; common.smk turns the configuration into folder names.
@@ -33,6 +34,7 @@ include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/release.smk"
 include: "workflow/rules/grid.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/housekeeping.smk"

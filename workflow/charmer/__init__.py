@@ -15,6 +15,7 @@ The rooms, in the direction in which imports run (nothing imports upward):
     lsp         the language server
     export      folders and files that other programs open
     report      plots and pages made from the tables
+    release     the folder in which a trained model ships
     pipeline    what the Snakefile needs: settings, folder names, fingerprints, locks
     commands    one module a sub-command of `charmer`
 

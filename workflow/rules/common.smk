@@ -32,6 +32,7 @@ from charmer.pipeline.paths import (
     SPLITS,
     metric_files,
     model_files,
+    release_files,
     report_files,
     training_files,
 )
@@ -59,7 +60,8 @@ ON_CLUSTER = workflow.remote_exec or LIMITS.nodes is not None
 CORES = min(filter(None, [LIMITS.cores, LIMITS.max_threads]), default=1)
 
 try:
-    PLAN = Plan.of(resolve({key: config[key] for key in config if key not in ASKED}))
+    SETTINGS = resolve({key: config[key] for key in config if key not in ASKED})
+    PLAN = Plan.of(SETTINGS)
     GRID = (
         grid.named(str(config["grid"]), CONFIG, OVERRIDES, TYPED)
         if "grid" in config
@@ -93,7 +95,7 @@ def unnamed(what, example, there):
     )
 
 
-def of_the_one_run(*files):
+def of_the_one_run(*files, **named):
     """The input of a target that is not of a grid or a comparison: refuse a call that asks for one and forgot it."""
 
     def given(wildcards):
@@ -103,7 +105,7 @@ def of_the_one_run(*files):
                     f"--config {what}={config[what]} goes with the target `{target}`: "
                     f"snakemake --cores all {target} --config {what}={config[what]}"
                 )
-        return list(files)
+        return named or list(files)
 
     return given
 

@@ -107,7 +107,7 @@ def knobs_of(metric: str, knobs: dict[str, Any]) -> dict[str, Any]:
         )
     own = config["evaluate"].get(metric, {})
     for name in {"problems", "bugs"} & own.keys():
-        own[name] = str(models.CHECKOUT / own[name])
+        own[name] = str(models.CHECKOUT / own[name]) if own[name] else ""
     return settings.resolve(settings.merged(config, {"evaluate": {metric: knobs}}))["evaluate"].get(metric, {})
 
 

@@ -34,6 +34,7 @@ from charmer.tokens.tokenizer import Tokenizer
 
 NEEDS = ()
 
+METRIC = "synthesis"
 SHOWN = 12  # programs that the report shows
 KS = (1, 10)
 
@@ -52,17 +53,31 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     Raises:
         Failure: the file of problems is absent or wrong, none of its own solutions passes, or a sandbox does not start.
     """
+    return measure(METRIC, model, settings, threads)
+
+
+def measure(metric: str, model: Path, settings: dict[str, Any], threads: int) -> pa.Table:
+    """What `evaluate` gives, as the table of `metric`.
+
+    Raises:
+        Failure: as `evaluate`.
+    """
     problems = load(Path(settings["problems"]))
     try:
         sandbox = Sandbox(settings.get("allow_unsandboxed", False))
     except Unavailable as reason:
-        logger.warning("synthesis: %s", reason)
+        logger.warning("%s: %s", metric, reason)
         return gap(str(reason))
-    return evaluate_problems(model, problems, settings, threads, sandbox)
+    return evaluate_problems(model, problems, settings, threads, sandbox, metric)
 
 
 def evaluate_problems(
-    model: Path, problems: Sequence[Problem], settings: dict[str, Any], threads: int, sandbox: Sandbox
+    model: Path,
+    problems: Sequence[Problem],
+    settings: dict[str, Any],
+    threads: int,
+    sandbox: Sandbox,
+    metric: str = METRIC,
 ) -> pa.Table:
     """Slices: "pass@1" and, with at least ten samples, "pass@10"; and the same for each tier ("tier=2 pass@1").
 
@@ -72,6 +87,7 @@ def evaluate_problems(
         settings: samples, max_bytes, temperature, seed; timeout, the processor time of one sample in seconds.
         threads: of the CPU.
         sandbox: where the samples run.
+        metric: the table's name for itself.
 
     The detail of "pass@1" holds `problems` (task_id, tier, right, samples), `programs`, some samples for the eye
     (task_id, tier, prompt, text, passed, reason), `left_out` (the reason by task_id) and `longer`, the share of the
@@ -89,7 +105,7 @@ def evaluate_problems(
     sound = [problems[place] for place in kept]
     longer = sum(length(problem) > settings["max_bytes"] for problem in sound) / len(sound)
     more = {"left_out": left_out, "longer": longer}
-    return figures(sound, [samples[place] for place in kept], [verdicts[place][1:] for place in kept], more)
+    return figures(sound, [samples[place] for place in kept], [verdicts[place][1:] for place in kept], more, metric)
 
 
 def solution(problem: Problem) -> str:
@@ -121,7 +137,7 @@ def refused(problems: Sequence[Problem], verdicts: Sequence[Verdict]) -> dict[st
                 f"{left_out[first]}); solutions have Python's standard library alone and return plain data"
             )
         logger.warning(
-            "synthesis: left out %d of %d problems, whose own solutions do not pass here (%s: %s): %s",
+            "left out %d of %d problems, whose own solutions do not pass here (%s: %s): %s",
             *(len(left_out), len(problems), first, left_out[first], ", ".join(left_out)),
         )
     return left_out
@@ -163,6 +179,7 @@ def figures(
     samples: Sequence[Sequence[str]],
     verdicts: Sequence[Sequence[Verdict]],
     more: dict[str, Any] | None = None,
+    metric: str = METRIC,
 ) -> pa.Table:
     """The table of what was judged, with `more` in the detail of the main figure."""
     right = [sum(verdict.passed for verdict in found) for found in verdicts]
@@ -176,7 +193,7 @@ def figures(
             detail = _detail(problems, samples, verdicts, right) | (more or {}) if not rows else {}
             name = f"pass@{k}" if tier is None else f"tier={tier} pass@{k}"
             rows.append(_row(name, chances, [problems[place] for place in members], detail))
-    return table("synthesis", rows)
+    return table(metric, rows)
 
 
 def _row(name: str, chances: np.ndarray, problems: Sequence[Problem], detail: dict[str, Any]) -> Row:

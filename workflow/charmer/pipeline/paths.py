@@ -86,3 +86,16 @@ def report_files(plan: Plan) -> Files:
             for name in metric.settings["evaluate"]
         },
     }
+
+
+def release_files(plan: Plan) -> Files:
+    """What the release of a run's model reads: all that the report does, and the report's own numbers."""
+    return {
+        **report_files(plan),
+        **model_files(plan),
+        **token_files(plan, "test"),
+        "calibration": f"{plan.model.folder}/check.json",
+        "ledger": f"{plan.corpus.folder}/ledger.parquet",
+        "train_shards": f"{plan.corpus.folder}/train",
+        "summary": f"{plan.run.folder}/summary.json",
+    }

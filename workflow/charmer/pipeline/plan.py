@@ -19,7 +19,7 @@ from charmer.pipeline.naming import RESULTS, digest, ordered
 from charmer.pipeline.needs import reads_broken
 from charmer.pipeline.settings import Settings
 
-RUN_CODE = {"synthesis", "repair"}  # metrics that run what the model wrote
+RUN_CODE = {"synthesis", "humaneval", "repair"}  # metrics that run what the model wrote
 
 
 @dataclass(frozen=True)

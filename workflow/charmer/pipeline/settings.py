@@ -219,6 +219,7 @@ def _canonical(settings: Settings) -> Settings:
         {**source, "path": _path(source["path"])} if "path" in source else source for source in settings["sources"]
     ]
     canonical["train"]["budget"] = _budget(settings["train"]["budget"])
+    canonical["release"] = {**settings["release"], "folder": _path(settings["release"]["folder"])}
     if settings["train"]["init_from"]:
         canonical["train"]["init_from"] = _path(settings["train"]["init_from"])
     return canonical

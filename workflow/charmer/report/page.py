@@ -24,7 +24,7 @@ from charmer.report import code, doctor, headline, numbers, plots, provenance, s
 from charmer.report.inputs import Inputs
 
 TEMPLATES = Path(__file__).parent / "templates"
-SECTIONS = ("sources", "scrape", "curate", "vocab", "pack", "model", "train")
+SECTIONS = ("sources", "scrape", "curate", "break", "vocab", "pack", "model", "train", "fine_tune")
 
 PACKAGE_COLUMNS = ["package", "version", "licence", "own", "split", "files", "bytes"]
 STATISTICS_KEYS = ["kind", "entries", "bytes_per_token", "whitespace_share", "most_frequent", "longest"]

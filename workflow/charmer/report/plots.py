@@ -47,6 +47,8 @@ CAPTIONS = {
     "parses": "Of functions that the model wrote after held-out signatures. Lines: 95% intervals (Wilson).",
     "synthesis": "Functions written from head and docstring, and run against tests. pass@k: the chance that one of k "
     "samples is right. Tiers go from one-liners upward. Lines: 95% intervals.",
+    "humaneval": "Functions of HumanEval, written from head and docstring, and run against tests. pass@k: the chance "
+    "that one of k samples is right. Lines: 95% intervals.",
     "syntax_repair": "Files broken as people break them: how often the first repair parses within five changed tokens, "
     "and how often it is the code as it was.",
     "bug_finding": "Whole files with one bug that parse: whether its line, and its fix, stand first in the list of "
@@ -177,7 +179,7 @@ def metric(name: str, rows: Rows) -> list[Plot]:
         return bits_per_byte(rows)
     if name in ("samples", "doctor") or not rows:
         return []
-    if name == "synthesis":
+    if name in ("synthesis", "humaneval"):
         return [intervals(name, title_of(name), CAPTIONS[name], _passes(rows))]
     if name == "calibration":
         bins = [row for row in members(rows, "bin") if "confidence" in row["detail"]]
@@ -202,7 +204,7 @@ def _passes(rows: Rows) -> Rows:
 
 def title_of(metric: str) -> str:
     """A metric's name for people."""
-    named = {"parses": "Generated functions", "synthesis": "Function synthesis"}
+    named = {"parses": "Generated functions", "synthesis": "Function synthesis", "humaneval": "HumanEval"}
     return named.get(metric, metric.replace("_", " ").capitalize())
 
 

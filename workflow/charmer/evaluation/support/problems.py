@@ -51,7 +51,7 @@ def load(path: Path) -> list[Problem]:
         data = path.read_bytes()
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
     except FileNotFoundError:
-        raise Failure(f"{path}: there is no such file of problems; check evaluate.synthesis.problems") from None
+        raise Failure(f"{path}: there is no such file of problems; check the knob `problems`") from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise Failure(f"{path}: cannot be read as text ({error})") from error
     problems: dict[str, Problem] = {}
