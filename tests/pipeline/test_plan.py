@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from charmer.pipeline.naming import digest, ordered
 from charmer.pipeline.plan import Plan, own_sources
 from charmer.pipeline.settings import merged, read, resolve
+from charmer.report.page import configuration
 
 CONFIG = Path(__file__).parents[2] / "config"
 STAGES = ("sources", "corpus", "broken", "vocab", "windows", "model", "metrics", "run")
@@ -50,6 +52,28 @@ def test_an_export_moves_with_its_model_and_with_its_own_knob():
     assert [name.partition("-")[0] for name in moved] == ["gguf"]
     assert before.run == after.run
     assert not set(before.exports) & set(plan(train={"seed": 2}).exports)
+
+
+def test_one_more_metric_and_a_file_of_its_own_move_nothing_but_itself_and_the_run():
+    listed = read(CONFIG / "config.yaml")["evaluate"]["metrics"]
+    before = plan()
+    after = plan(evaluate={"metrics": [*listed, "humaneval"], "humaneval": {"problems": "HumanEval.jsonl.gz"}})
+    assert {stage for stage in STAGES if getattr(before, stage) != getattr(after, stage)} == {"metrics", "run"}
+    (added,) = set(after.metrics) - set(before.metrics)
+    assert added.name.startswith("humaneval-") and set(before.metrics) < set(after.metrics)
+
+
+def test_where_a_model_ships_names_no_folder():
+    assert plan() == plan(release={"folder": "elsewhere", "most_mb": 1})
+
+
+def test_a_runs_configuration_names_the_run_again():
+    """Also where broken code is part of its training, as its page and its release write it down."""
+    settings = resolve(merged(read(CONFIG / "config.yaml"), read(CONFIG / "presets" / "pretrained.yaml")))
+    run = Plan.of(settings).run
+    written = yaml.safe_load(configuration(run.name, run.settings))
+    written["evaluate"]["metrics"] = settings["evaluate"]["metrics"]  # their order names nothing
+    assert Plan.of(resolve(merged(read(CONFIG / "config.yaml"), written))).run == run
 
 
 def test_one_more_source_leaves_the_others_where_they_are():

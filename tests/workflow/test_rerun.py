@@ -90,6 +90,17 @@ def test_exports_are_made_only_when_asked_for_and_once(finished: Project):
     assert finished.scheduled("exports", config={"train": "{seed: 2}"}) == {"train": 1, "export": 3, "exports": 1}
 
 
+def test_a_release_runs_what_is_missing_and_runs_whenever_it_is_asked_for(own: Project):
+    """A release that was cloned is no finished work: Snakemake sees no file of it."""
+    assert own.scheduled("release") == {"calibrate": 1, "release": 1}
+    assert own.snakemake("release", config={"release": "{folder: shipped}"}).returncode == 0
+    shipped = own.folder / "shipped"
+    card = (shipped / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card.startswith("# smoke\n") and "--configfile shipped/settings.yaml" in card
+    assert own.scheduled("release") == {"release": 1}
+    assert own.scheduled() == {}
+
+
 def test_two_values_of_one_rule_swapped_schedule_that_rule_and_on(finished: Project):
     # The smoke preset has 2 layers and 2 heads; 1 layer with 4 heads against 4 layers with 1 head.
     one = finished.scheduled(config={"model": "{layers: 1, heads: 4}"})

@@ -14,7 +14,14 @@ rule release:
     threads: CORES
     params:
         job=lambda wildcards: {
-            "settings": {"name": SETTINGS["name"], **PLAN.run.settings},
+            "settings": {
+                "name": SETTINGS["name"],
+                **PLAN.run.settings,
+                "evaluate": {
+                    metric: PLAN.run.settings["evaluate"][metric]
+                    for metric in SETTINGS["evaluate"]["metrics"]
+                },
+            },
             "code": fingerprint(SCRIPTS / "release.py"),
         },
         folder=SETTINGS["release"]["folder"],

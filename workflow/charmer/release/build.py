@@ -8,7 +8,6 @@ Notable here:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -75,16 +74,14 @@ def release(
         files.write_text(new / NOTICE, card.notice(packages))
         rounding = weights.rounding(model, new, inputs["test_tokens"], inputs["test_documents"], threads)
         described = manifest.described(new, _names(new))
-        context = card.context(
-            facts, shown, tables, found.gaps, packages, rounding, described, network.config, _place(folder)
-        )
+        context = card.context(facts, shown, tables, found.gaps, packages, rounding, described, network.config, folder)
         files.write_text(new / CARD, card.render(context))
         _finish(new, run.name, inputs, most_mb)
         manifest.check(new)
         models.load(new)
         size = _size(new)
     gaps = [f"gap     {name}: {found.gaps[name]}" for name in tables if name in found.gaps]
-    told = f"release {folder}: {size / 1e6:.1f} MB, {network.config.matrix_parameters():,} weights of matrices"
+    told = f"release {folder}: {size / 1e6:.1f} MB, {numbers.scaled(facts.training['parameters'])} parameters"
     cost = f"        rounding to bfloat16 took bits per byte from {rounding.before:.4f} to {rounding.after:.4f}"
     return "\n".join([told, cost, *gaps, f"card    {folder / CARD}"]).replace(numbers.SPACE, " ") + "\n"
 
@@ -95,14 +92,9 @@ def without_places(value: Any) -> Any:
         return {key: without_places(entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [without_places(entry) for entry in value]
-    if isinstance(value, str) and "\n" not in value and (os.path.isabs(value) or value.startswith("../")):
+    if isinstance(value, str) and "\n" not in value and (PurePath(value).is_absolute() or value.startswith("../")):
         return PurePath(value).name
     return value
-
-
-def _place(folder: Path) -> str:
-    """The release's folder as the card's commands name it."""
-    return without_places(folder.as_posix())
 
 
 def _check_size(model: Path, most_mb: float) -> None:

@@ -64,7 +64,7 @@ def context(
     rounding: Rounding,
     described: Mapping[str, dict[str, Any]],
     config: ModelConfig,
-    place: str,
+    folder: Path,
 ) -> dict[str, Any]:
     """What the card's template shows.
 
@@ -73,7 +73,7 @@ def context(
         tables: rows by metric, in the order of the card; empty for a gap, whose reason is in `gaps`.
         packages: as `notice.packages` gives them.
         described: bytes and SHA-256 of the files that are there already.
-        place: the folder's name in commands.
+        folder: where it will lie.
     """
     bytes_per_token = facts.statistics["bytes_per_token"]
     training = facts.training
@@ -92,14 +92,17 @@ def context(
         "packages": packages,
         "licences": by_licence(row for row in packages if row["split"] == "train"),
         "sources": _sources(settings["sources"], packages),
-        "held_out": {split: [row for row in packages if row["split"] == split] for split in ("val", "test")},
+        "trained": {row["package"] for row in packages if row["split"] == "train"},
+        "held_out": {
+            split: rows for split in ("val", "test") if (rows := [row for row in packages if row["split"] == split])
+        },
         "samples": [_sample(sample) for sample in headline.samples(tables.get("samples", []))[:SAMPLES]],
         "doctor": limits.doctors_words(doctor.verdicts(tables.get("doctor", []))) if "doctor" in tables else None,
         "bad_at": list(limits.bad_at(tables, config.context_length, bytes_per_token)),
         "never": limits.NEVER,
         "files": described,
-        "place": place,
-        "scaling": (Path(place).parent / "scaling.md").is_file(),
+        "place": folder.name if folder.is_absolute() else folder.as_posix(),
+        "scaling": (folder.parent / "scaling.md").is_file(),
     }
 
 

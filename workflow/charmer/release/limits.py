@@ -31,7 +31,7 @@ def bad_at(tables: Mapping[str, Rows], context: int, bytes_per_token: float | No
     """
     yield _right(tables)
     yield _form(tables)
-    room = f", some {numbers.scaled(context * bytes_per_token)}B of code" if bytes_per_token else ""
+    room = f", some {numbers.size(context * bytes_per_token)} of code" if bytes_per_token else ""
     yield f"What stands further back than {context:,} tokens{room}, and in other files, it does not see."
     yield _lines(tables)
     yield _middles(tables)

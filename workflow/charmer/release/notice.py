@@ -20,14 +20,17 @@ HEAD = 3000  # characters of a file in which its copyright lines stand
 LINES = 40  # of one package, those of most files first
 LONGEST = 120  # characters of a line that is shown
 STATED = re.compile(
-    r"^[ \t#*\"'.:/;%-]*((?:(?:\(c\)|©)\s*)?copyright\b(?=\s*(?:\(c\)|©|:|by\b|\d{4}|the\s+[A-Z])|\s+[A-Z])[^\n]*"
-    r"|SPDX-FileCopyrightText:[^\n]*|©\s*[^\n]*)",
-    re.MULTILINE | re.IGNORECASE,
+    r"^[ \t#*\"'.:/;%-]*(?:__copyright__\s*=\s*[\"'(]+)?("
+    r"(?:(?:\([cC]\)|©)\s*)?(?i:copyright)\b(?=\s*(?:\([cC]\)|©|:|by\b|\d{4}|(?:the\s+)?[A-Z]))[^\n]*"
+    r"|SPDX-FileCopyrightText:[^\n]*|©[^\n]*)",
+    re.MULTILINE,
 )
-CODE = re.compile(r"[=\[\]{}()]*[={}\[\]]|[\"']{3}")  # an assignment or the like, and no statement
+CODE = re.compile(r"[={}]|\"\"\"|\'\'\'")  # an assignment or the like, and no statement
 ADDRESS = re.compile(r"\s*[<(][^<>()\s]*@[^<>()\s]*[>)]|\s*\buser@example\.com\b")
-YEARS = re.compile(r"[\d\s,–-]|present|\(c\)|©|copyright|SPDX-FileCopyrightText:|all rights reserved|\.", re.IGNORECASE)
-MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
+YEARS = re.compile(
+    r"[\d\s,.\u2013-]|present|\(c\)|©|copyright|SPDX-FileCopyrightText:|all rights reserved", re.IGNORECASE
+)
+MARKUP = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
 def statements(text: str) -> list[str]:
@@ -36,9 +39,11 @@ def statements(text: str) -> list[str]:
     >>> statements('# Copyright (c) 2011, Ada Example <ada@example.org>\\n')
     ['Copyright (c) 2011, Ada Example']
     """
-    found = []
-    for match in STATED.finditer(text[:HEAD]):
-        line = " ".join(ADDRESS.sub("", match[1]).split()).rstrip(" #*\"'/-\\").strip()
+    head, found = text[:HEAD], []
+    if "copyright" not in head.lower() and "©" not in head:
+        return found
+    for match in STATED.finditer(head):
+        line = " ".join(ADDRESS.sub("", match[1]).split()).rstrip(" #*\"'/-\\")
         if re.search(r"[^\W\d_]{2}", YEARS.sub("", line)) and not CODE.search(line):
             found.append(line if len(line) <= LONGEST else line[:LONGEST].rsplit(" ", 1)[0] + " …")
     return found
@@ -51,7 +56,7 @@ def holders(shards: Path) -> dict[str, list[str]]:
         Failure: a shard is damaged.
     """
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for batch in batches(shards, ["package", "text"]):
+    for batch in batches(shards, ["package", "text"], rows=256):
         for package, text in zip(batch["package"].to_pylist(), batch["text"].to_pylist(), strict=True):
             counts[package].update(set(statements(text)))
     found: dict[str, list[str]] = {}
@@ -93,9 +98,11 @@ def by_licence(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     sums: dict[str, dict[str, Any]] = {}
     for row in rows:
         name = "your own code" if row["own"] else row["licence"] or "unknown"
-        one = sums.setdefault(name, {"licence": name, "packages": 0, "bytes": 0})
-        one["packages"] += 1
+        one = sums.setdefault(name, {"licence": name, "names": set(), "bytes": 0})
+        one["names"].add(row["package"])
         one["bytes"] += row["bytes"]
+    for one in sums.values():
+        one["packages"] = len(one.pop("names"))
     return sorted(sums.values(), key=lambda one: (-one["bytes"], one["licence"]))
 
 

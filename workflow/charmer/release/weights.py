@@ -68,7 +68,7 @@ def rounding(model: Path, out: Path, tokens: Path, documents: Path, threads: int
         for network in networks
     ]
     largest = max(
-        float(((one - other).abs() / one.abs().clamp_min(1e-12)).max())
+        float(((one - other).abs() / one.abs().clamp_min(1e-12)).max().detach())
         for one, other in zip(*(network.parameters() for network in networks), strict=True)
     )
     return Rounding(bits[0] / size, bits[1] / size, size, largest)

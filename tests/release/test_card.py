@@ -1,0 +1,76 @@
+"""The card and the notice: each figure with its interval, gaps with their reasons, and everybody named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from charmer.release import build, limits, notice
+
+
+def test_the_card_shows_each_figure_with_interval_and_cases_and_a_gap_with_its_reason(released: Path):
+    card = (released / "MODEL_CARD.md").read_text()
+    for row in (
+        "| Bits per byte | overall | 1.250 | 1.200 to 1.310 | 40 files | bits/byte |",
+        "|  | beside it: xz -9 | 1.900 | 1.800 to 2.000 | 40 | bits/byte |",
+        "| Generated functions | compiles | 80 % | 65 to 90 % | 40 | share |",
+        "|  | names exist | 50 % | 35 to 65 % | 40 | share |",
+        "| time | 1 h 02 min |",
+        "| machine | a processor (A Processor), 2 threads |",
+        "| here | directory | 2 | 4 | 4 kB |",
+        "| compute | 1.2e+12 FLOPs in float32, 32 % of the machine's matrix rate |",
+    ):
+        assert row in card
+    assert "package=unseen" not in card
+    assert "| HumanEval | a gap: its file of problems was not named" in card
+    assert "by heart: found (held-out text takes 3 times the bits)" in card
+    assert "of the functions that it writes 80 % compile, and 50 % use only names that exist" in card
+    assert "    x?[1m" in card, "what a terminal would take for a command"
+    assert "Held out, and never trained on: unseen 3 (gave the figures below)" in " ".join(card.split())
+    assert f"`{build.manifest.described(released, ['model.safetensors'])['model.safetensors']['sha256']}`" in card
+    assert "snakemake --cores all release --configfile pretrained/settings.yaml" in card
+    assert "scaling.md" not in card
+
+
+def test_a_scaling_fit_beside_the_folder_is_linked(outputs, settings, tmp_path: Path):
+    (tmp_path / "scaling.md").write_text("# Scaling\n")
+    build.release(tmp_path / "pretrained", outputs, settings, most_mb=40)
+    assert "[scaling.md](../scaling.md)" in (tmp_path / "pretrained" / "MODEL_CARD.md").read_text()
+
+
+def test_the_notice_names_packages_licences_and_holders_and_no_name_of_theirs_is_markup(released: Path):
+    text = (released / "NOTICE.md").read_text()
+    assert "## first 1.2\n\nMIT. train, 2 files, 2 kB, from here.\n\n- Copyright (c) 2011-2014, Ada Example\n" in text
+    assert r"## p\|\<b\>\*x\*" in text and "<b>" not in text
+    assert "| MIT | 2 | 4 kB |" in text
+    assert "## unseen 3\n\nMIT. test" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "# Copyright 2020 The Example Authors. All Rights Reserved.\n",
+            ["Copyright 2020 The Example Authors. All Rights Reserved."],
+        ),
+        (
+            '"""Module.\n\n:copyright: Copyright 2006-2024 by Them, see AUTHORS.\n"""',
+            ["copyright: Copyright 2006-2024 by Them, see AUTHORS."],
+        ),
+        ("# SPDX-FileCopyrightText: 2021 Ada Example\n", ["SPDX-FileCopyrightText: 2021 Ada Example"]),
+        ("# Copyright (C) 2019 Ada Example <user@example.com>\n", ["Copyright (C) 2019 Ada Example"]),
+        ('__copyright__ = "Copyright 2007 Ada Example"\n', ["Copyright 2007 Ada Example"]),
+        ("# The above copyright notice, this list of\n# copyright notice and the following\n", []),
+        ("# Copyright (c) 2019\n", []),
+        ('COPYRIGHT = """This is public domain."""\n', []),
+        ("x = 1\n" * 1000 + "# Copyright 2020 Too Late\n", []),
+    ],
+)
+def test_copyright_lines_at_the_head_of_a_file(text: str, expected: list[str]):
+    assert notice.statements(text) == expected
+
+
+def test_what_was_not_measured_is_said_not_to_have_been():
+    sentences = list(limits.bad_at({"synthesis": [], "memorisation": []}, 512, None))
+    assert len(sentences) == 8 and sum("not measured" in sentence for sentence in sentences) == 5
+    assert not any("None" in sentence for sentence in sentences)
