@@ -191,6 +191,7 @@ def test_attention_shows_where_the_last_token_looks(page: Page) -> None:
     assert [option.text for option in page.find("#layer option")] == ["mean", "0", "1"]
     shown = "".join(page.texts("#looks span"))
     assert shown.endswith("def clip(value):")
+    assert page.browser.execute_script("return scrollY") == 0, "the page stays where it is"
     page.find("#looks")[0].send_keys(Keys.HOME, Keys.ARROW_RIGHT)
     spans = page.find("#looks span")
     assert [span.get_attribute("class") for span in spans] == ["", "self", *["unseen"] * (len(spans) - 2)]

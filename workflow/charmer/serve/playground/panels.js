@@ -65,7 +65,8 @@ export function attention(place, said, { tokens, weights }) {
     const best = own.slice(0, chosen + 1).map((share, at) => [share, at]).sort(([one], [other]) => other - one).slice(0, 3);
     const named = best.map(([share, at]) => `${visible(tokens[at])} ${Math.round(100 * share)}%`);
     said.textContent = `${visible(tokens[chosen])} looks at ${named.join(", ")}`;
-    spans[chosen].scrollIntoView({ block: "nearest" });
+    const { offsetTop: top, offsetHeight: height } = spans[chosen]; // scroll this box alone, never the page
+    place.scrollTop = Math.min(Math.max(place.scrollTop, top + height - place.clientHeight), top);
   };
   place.replaceChildren(...spans);
   place.onclick = ({ target }) => { if (spans.includes(target)) look(spans.indexOf(target)); };
