@@ -39,7 +39,8 @@ def statements(text: str) -> list[str]:
     >>> statements('# Copyright (c) 2011, Ada Example <ada@example.org>\\n')
     ['Copyright (c) 2011, Ada Example']
     """
-    head, found = text[:HEAD], []
+    head = text[:HEAD]
+    found: list[str] = []
     if "copyright" not in head.lower() and "©" not in head:
         return found
     for match in STATED.finditer(head):
