@@ -17,7 +17,7 @@ from charmer.corpus.splits import SPLITS
 from charmer.tokens.shards import batches
 
 HEAD = 3000  # characters of a file in which its copyright lines stand
-LINES = 40  # of one package, those of most files first
+LINES = 200  # of one package, those of most files first
 LONGEST = 120  # characters of a line that is shown
 STATED = re.compile(
     r"^[ \t#*\"'.:/;%-]*(?:__copyright__\s*=\s*[\"'(]+)?("
