@@ -38,11 +38,15 @@ class Judged:
         change: log-likelihood of the edited text less that of the written one, up to `TAIL` tokens behind the edit.
         first: the part of the first token that differs.
         surprise: what that token cost as it was written.
+        best: log-probability of the likeliest token there.
+        doubt: the entropy of what may stand there.
     """
 
     change: float
     first: float
     surprise: float
+    best: float = 0.0
+    doubt: float = 0.0
 
 
 def always() -> None:
@@ -149,6 +153,7 @@ class Reading:
         tail: int = TAIL,
         most: int | None = None,
         progress: Callable[[int], None] | None = None,
+        prior: Sequence[float] | None = None,
     ) -> list[Judged | None]:
         """What the model thinks of each edit; None where it is not judged.
 
@@ -157,6 +162,7 @@ class Reading:
             tail: tokens behind an edit that are judged with it.
             most: edits that are judged for each `stride` of tokens, those with the best first token; None: all.
             progress: called with the number of edits that were dealt with since the last call.
+            prior: nats that speak for each edit already, and count beside its first token when those are chosen.
         """
         found: list[Judged | None] = [None] * len(edits)
         groups: dict[int, list[_Change]] = {}
@@ -170,7 +176,7 @@ class Reading:
 
         def work(group: tuple[int, list[_Change]]) -> int:
             with torch.inference_mode():
-                for number, judged in self._judged(*group, most):
+                for number, judged in self._judged(*group, most, prior):
                     found[number] = judged
             return len(group[1])
 
@@ -211,7 +217,9 @@ class Reading:
             return start
         return max(change.first + length - context, 0) if length < context else None
 
-    def _judged(self, start: int, changes: list[_Change], most: int | None) -> Iterator[tuple[int, Judged]]:
+    def _judged(
+        self, start: int, changes: list[_Change], most: int | None, prior: Sequence[float] | None = None
+    ) -> Iterator[tuple[int, Judged]]:
         """The numbers of the edits that one window serves, and what the model thinks of them."""
         window = self._read(start, max(change.stop for change in changes))
         places = torch.tensor([change.first - start for change in changes], device=self.model.device)
@@ -222,13 +230,16 @@ class Reading:
         firsts = [float(new) if change.new else 0.0 for change, new in zip(changes, first_costs.tolist(), strict=True)]
         written = [float(old_costs[change.first - start]) if change.first < change.stop else 0.0 for change in changes]
         gains = [new - old for new, old in zip(firsts, written, strict=True)]
-        order = sorted(range(len(changes)), key=lambda at: -gains[at])
+        before = [prior[change.number] if prior is not None else 0.0 for change in changes]
+        order = sorted(range(len(changes)), key=lambda at: -gains[at] - before[at])
         chosen = sorted(order if most is None else order[:most], key=lambda at: changes[at].first)
         rests = self._rests(window, [changes[at] for at in chosen])
+        best, doubt = _certainty(self.model, window.hidden[used])
+        places_used = row.tolist()
         for at, rest in zip(chosen, rests, strict=True):
-            change = changes[at]
+            change, place = changes[at], places_used[at]
             old = float(old_costs[change.first - start : change.stop - start].sum())
-            yield change.number, Judged(firsts[at] + rest - old, gains[at], -written[at])
+            yield change.number, Judged(firsts[at] + rest - old, gains[at], -written[at], best[place], doubt[place])
 
     def _read(self, start: int, stop: int) -> _Window:
         window = _Window(start, stop)
@@ -312,6 +323,17 @@ def _log_probabilities(model: Transformer, hidden: Tensor, rows: Tensor, wanted:
         local = rows[inside] - start
         found[inside] = logits[local, wanted[inside]] - scale[local]
     return found
+
+
+def _certainty(model: Transformer, hidden: Tensor, chunk: int = 512) -> tuple[list[float], list[float]]:
+    """For states [T, C] the log-probability of the likeliest token, and the entropy, of what follows each."""
+    best: list[float] = []
+    doubt: list[float] = []
+    for part in hidden.split(chunk):
+        logs = model.logits(part).float().log_softmax(-1)
+        best += logs.amax(-1).tolist()
+        doubt += (-(logs.exp() * logs).sum(-1)).tolist()
+    return best, doubt
 
 
 def _characters(text: str, offsets: np.ndarray) -> np.ndarray:

@@ -8,13 +8,27 @@ has no neighbours from which anybody could tell that an entry is wrong.
 from __future__ import annotations
 
 import ast
+import builtins
+import itertools
+import re
 from collections.abc import Iterator
 
 from charmer.errors.candidates import expressions, tokens
 from charmer.errors.candidates.source import FUNCTIONS, Source
 from charmer.errors.edits import Edit
 
-NEAREST = 10  # names, attributes and texts that are offered for one
+HEADS = ("self", "decorator")  # kinds that may change the head of a function
+NEAREST = 12  # names, attributes and texts that are offered for one
+CONFUSED = (  # as `tokens.FAMILIES`: what runs either way
+    ("debug", "info", "warning", "error"),
+    ("getattr", "hasattr"),
+    ("index", "count"),
+    ("add", "update"),
+)
+BUILTINS = frozenset(dir(builtins))
+METHODS = frozenset(name for kind in (str, dict, list) for name in dir(kind) if name[0] != "_")
+DECORATORS = ("property", "staticmethod", "classmethod")
+MOST_DECORATORS = 6  # of the module's own that are offered for one function
 Change = tuple[int, int, str]
 
 
@@ -24,7 +38,8 @@ def slips(source: Source) -> list[Edit]:
     found: dict[Change, Edit] = {}
     for kind, generator in GENERATORS.items():
         for start, end, replacement in generator(source):
-            if source.text[start:end] != replacement and any(low <= start and end <= high for low, high in inside):
+            within = kind in HEADS or any(low <= start and end <= high for low, high in inside)
+            if within and source.text[start:end] != replacement:
                 found.setdefault((start, end, replacement), Edit(start, end, replacement, kind))
     return sorted(found.values())
 
@@ -37,7 +52,7 @@ def _inside(source: Source) -> list[tuple[int, int]]:
             documented = ast.get_docstring(node, clean=False) is not None and len(node.body) > 1
             low, high = source.span(node.body[documented])[0], source.span(node)[1]
             if not any(first <= low and high <= last for first, last in found):
-                found.append((source.span(node)[0] if _lost_self(source, node) else low, high))
+                found.append((low, high))
     return found or [(0, len(source.text))]
 
 
@@ -47,11 +62,17 @@ def _loads(source: Source) -> Iterator[ast.Name]:
             yield node
 
 
+def _relatives(word: str) -> list[str]:
+    """Names that are taken for a built-in name or a well-known method."""
+    near = [other for group in CONFUSED if word in group for other in group if other != word]
+    return list(dict.fromkeys([*tokens.relatives(word), *near]))
+
+
 def name(source: Source) -> Iterator[Change]:
     """Another variable of the same function, or a built-in function that is taken for this one."""
     for node in _loads(source):
         local = source.local_names(node)
-        others = tokens.relatives(node.id)
+        others = _relatives(node.id)
         if node.id in local and source.function(node) is not None:
             place = local.index(node.id)
             near = sorted((abs(place - other), word) for other, word in enumerate(local) if other != place)
@@ -68,7 +89,7 @@ def attribute(source: Source) -> Iterator[Change]:
             known = source.attributes.get(source.of(node.value), [])
             place = known.index(node.attr) if node.attr in known else 0
             near = sorted(known, key=lambda other: abs(known.index(other) - place))[: NEAREST + 1]
-            for other in dict.fromkeys([*near, *tokens.relatives(node.attr)]):
+            for other in dict.fromkeys([*near, *_relatives(node.attr)]):
                 yield end - len(node.attr), end, other
 
 
@@ -111,7 +132,7 @@ def _is_key(source: Source, node: ast.AST) -> bool:
 
 
 def lost(source: Source) -> Iterator[Change]:
-    """A word or sign that was forgotten: `return`, `await`, parentheses, stars, `+` before `=`."""
+    """A word or sign that was forgotten: `return`, `await`, parentheses, `+` before `=`."""
     for node in source.nodes:
         parent = source.parents.get(node)
         if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant | ast.Await | ast.Yield):
@@ -120,7 +141,8 @@ def lost(source: Source) -> Iterator[Change]:
             if node in (body[-1:] if isinstance(body, list) else []) + (orelse[-1:] if orelse else []):
                 yield source.span(node)[0], source.span(node)[0], "return "
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            if not (isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Call) and parent.func is node)):
+            inner = isinstance(parent, ast.Attribute) and node.attr not in METHODS
+            if not (inner or (isinstance(parent, ast.Call) and parent.func is node)):
                 yield source.span(node)[1], source.span(node)[1], "()"
         elif (
             isinstance(node, ast.Assign)
@@ -130,22 +152,21 @@ def lost(source: Source) -> Iterator[Change]:
             place = source.text.find("=", source.span(node.targets[0])[1])
             for sign in "+-|":
                 yield place, place, sign
-        if isinstance(node, ast.Call):
-            if not isinstance(parent, ast.Await) and isinstance(source.function(node), ast.AsyncFunctionDef):
-                yield source.span(node)[0], source.span(node)[0], "await "
-            for argument in node.args:
-                if isinstance(argument, ast.Name | ast.Attribute):
-                    for sign in ("*", "**"):
-                        yield source.span(argument)[0], source.span(argument)[0], sign
+        called = isinstance(node, ast.Call) and not isinstance(parent, ast.Await)
+        if called and isinstance(source.function(node), ast.AsyncFunctionDef):
+            yield source.span(node)[0], source.span(node)[0], "await "
 
 
 def self(source: Source) -> Iterator[Change]:
     """`self.` before a name that is an attribute, `self` in the parameters of a method."""
-    known = set(source.attributes.get("self", ()))
+    known = {word: set(source.attributes.get(word, ())) for word in ("self", "cls")}
     for node in _loads(source):
-        local = source.local_names(node)
-        if "self" in local and node.id in known and node.id not in local:
-            yield source.span(node)[0], source.span(node)[0], "self."
+        if node.id in source.local_names(node):
+            continue
+        names = source.names(node)
+        for word, attributes in known.items():
+            if word in names and node.id != word and (node.id in attributes or node.id not in {*names, *BUILTINS}):
+                yield source.span(node)[0], source.span(node)[0], f"{word}."
     for function in source.nodes:
         if isinstance(function, FUNCTIONS) and _lost_self(source, function):
             place = source.text.find("(", source.span(function)[0]) + 1
@@ -174,18 +195,72 @@ def unpacked(source: Source) -> Iterator[Change]:
                 yield *source.span(node), f"{source.text[slice(*source.outer(bound))]}:"
 
 
+def off_by_one(source: Source) -> Iterator[Change]:
+    """`+ 1` or `- 1` more, as a search tries it, or less."""
+    yield from expressions.off_by_one(source)
+    for node in source.nodes:
+        match node:
+            case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=ast.Constant(value=1)):
+                yield source.outer(left)[1], source.span(node)[1], ""
+
+
+def word(source: Source) -> Iterator[Change]:
+    """Another keyword, and `elif` for an `if` that follows another."""
+    yield from tokens.word(source)
+    for node in source.nodes:
+        for field in ("body", "orelse", "finalbody"):
+            body = getattr(node, field, None)
+            for before, after in itertools.pairwise(body if isinstance(body, list) else []):
+                if isinstance(before, ast.If) and isinstance(after, ast.If):
+                    start = source.span(after)[0]
+                    yield start, start, "el"
+
+
+def decorator(source: Source) -> Iterator[Change]:
+    """A decorator before a method that has none like it: a usual one, or one of the module's own."""
+    own: dict[str, None] = {}
+    for node in source.nodes:
+        if isinstance(node, FUNCTIONS):
+            own |= dict.fromkeys(source.of(one) for one in node.decorator_list if one.lineno == one.end_lineno)
+    for node in source.nodes:
+        if not isinstance(node, FUNCTIONS) or source.function(node) is not None or len(node.decorator_list) > 1:
+            continue
+        method = isinstance(source.parents.get(node), ast.ClassDef)
+        has = {source.of(one) for one in node.decorator_list}
+        first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+        blanks = source.lines[first - 1][: len(source.lines[first - 1]) - len(source.lines[first - 1].lstrip())]
+        setter = [f"{node.name}.setter"] if method else []
+        usual = [one for one in own if not one.endswith(".setter")][:MOST_DECORATORS]
+        for other in dict.fromkeys([*(DECORATORS if method else ()), *setter, *usual]):
+            if not has & {other, *DECORATORS}:
+                yield source.line_start(first), source.line_start(first), f"{blanks}@{other}\n"
+
+
+def text(source: Source) -> Iterator[Change]:
+    """The f of an f-string, where what stands in braces is a name in reach."""
+    for node in source.nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "{" in node.value:
+            start = source.span(node)[0]
+            if source.text[start] in "'\"" and isinstance(source.parents.get(node), ast.expr | ast.stmt | ast.keyword):
+                names = set(re.findall(r"\{([A-Za-z_]\w*)[.\[!:}(]", node.value))
+                if names and names <= {*source.names(node), *BUILTINS}:
+                    yield start, start, "f"
+
+
 GENERATORS = {
     "comparison": tokens.comparison,
     "operator": tokens.operator,
     "boolean": tokens.boolean,
     "negation": tokens.negation,
-    "off-by-one": expressions.off_by_one,
+    "off-by-one": off_by_one,
     "swap": expressions.swap,
-    "word": tokens.word,
+    "word": word,
     "name": name,
     "attribute": attribute,
     "constant": constant,
     "lost": lost,
     "self": self,
     "slice": unpacked,
+    "decorator": decorator,
+    "format": text,
 }

@@ -1,50 +1,33 @@
-"""A text that parses: the spots where the model likes another edit so much better that a slip is likely.
+"""A text that parses: the spots where another edit fits so much better that a slip is likely.
 
 Notable here:
-- Every single slip that could be undone (`slips`) is judged by how much likelier the text is without it. The first
-  token of each is judged for nothing, and only the best of them are read on (`rank`).
-- A change alone misleads: rare words are always unlikely. So the score is a log-odds, linear in what tells slips from
-  surprising but sound code: the change, the part of it that the first token has, how surprising the written token was,
-  and the kind. The weights were fitted by logistic regression to 60 broken files of the default run's validation split.
+- Every single slip that could be undone (`slips`) is judged by two witnesses: what the module itself says
+  (`charmer.errors.evidence`), and how much likelier a language model finds the text without it (`rank`). An edit's
+  first token costs the model nothing; only the edits that look best by then are read on.
+- The score is a log-odds, linear in all of that. The weights are fitted (`python -m charmer.errors.fit`) and stand in
+  `weights.json`, by names that a person can read.
 - A spot is a place: of all edits there the best speaks.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
+from charmer.errors import weights
 from charmer.errors.candidates.source import Source
 from charmer.errors.edits import Edit, line_of, smallest
+from charmer.errors.evidence import Evidence
 from charmer.errors.finding import Finding, place
 from charmer.errors.rank import Judged, Reading, always
 from charmer.errors.slips import slips
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
-MOST = 24  # edits that are judged to their end, for each half context of tokens
-TAIL = 10  # tokens behind an edit that are judged with it
+MOST = 32  # edits that are judged to their end, for each half context of tokens
+TAIL = 12  # tokens behind an edit that are judged with it
 ALTERNATIVES = 5  # edits of one spot that are kept
-FEATURES = ("change", "first", "surprise", "rare", "known")
-WEIGHTS = np.array([0.18, 0.44, -0.43, -0.6, -1.33])
-KINDS = {  # what each kind starts from
-    "attribute": -6.0,
-    "boolean": -3.7,
-    "comparison": -3.6,
-    "constant": -5.2,
-    "lost": -3.0,
-    "name": -4.8,
-    "negation": -3.6,
-    "off-by-one": -4.1,
-    "operator": -4.1,
-    "self": -2.9,
-    "slice": -4.1,
-    "swap": -3.8,
-    "word": -4.1,
-}
+FARTHEST = 15.0  # nats: what lies beyond says no more
 
 
 @dataclass(frozen=True)
@@ -75,15 +58,10 @@ def spots(
     Raises:
         SyntaxError, ValueError, RecursionError: it does not parse.
     """
-    source = Source(text)
-    edits = slips(source)
-    judged = Reading(model, tokenizer, text, go_on).judge(edits, TAIL, most)
-    kept = [(edit, one) for edit, one in zip(edits, judged, strict=True) if one is not None]
-    if not kept:
-        return []
-    points = features(source, kept) @ WEIGHTS + np.array([KINDS[edit.kind] for edit, _ in kept])
+    edits, witnesses = witnessed(model, tokenizer, text, weights.shipped(), most, go_on)
+    points = [weights.score(weights.shipped(), one) for one in witnesses]
     places: dict[int, list[tuple[Edit, float]]] = {}
-    for (edit, _), score in zip(kept, points.tolist(), strict=True):
+    for edit, score in zip(edits, points, strict=True):
         places.setdefault(smallest(text, edit).start, []).append((edit, score))
     found = []
     for entries in places.values():
@@ -93,18 +71,52 @@ def spots(
     return sorted(found, key=lambda spot: (-spot.score, spot.edit))
 
 
-def features(source: Source, judged: list[tuple[Edit, Judged]]) -> np.ndarray:
-    """[edits, len(FEATURES)]: what the score is linear in.
+def witnessed(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    text: str,
+    known: Mapping[str, float],
+    most: int = MOST,
+    go_on: Callable[[], None] = always,
+) -> tuple[list[Edit], list[dict[str, float]]]:
+    """The edits of a text that are worth judging, and for each what both witnesses say, by name.
 
-    "rare" is 1 where the name that stands there stands nowhere else, "known" where the one that would stand there does.
+    Args:
+        known: the weights by which those are chosen that the model reads to their end.
+        go_on: as in `Reading`.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError: the text does not parse.
     """
-    names = Counter(token.string for token in source.tokens)
-    rows = []
-    for edit, one in judged:
-        old, new = source.text[edit.start : edit.end], edit.replacement
-        change, first = min(max(one.change, -20.0), 20.0), min(max(one.first, -20.0), 20.0)
-        rows.append((change, first, min(one.surprise, 20.0), float(names[old] == 1), float(names[new] > 1)))
-    return np.array(rows, np.float64).reshape(len(rows), len(FEATURES))
+    source = Source(text)
+    edits = slips(source)
+    evidence = Evidence(source)
+    found = [evidence.of(edit) for edit in edits]
+    gain = known.get("first", 0.0) + known.get("change up", 0.0)
+    prior = [weights.score(known, one) / max(gain, 0.2) for one in found]
+    judged = Reading(model, tokenizer, text, go_on).judge(edits, TAIL, most, prior=prior)
+    kept = [at for at, one in enumerate(judged) if one is not None]
+    return [edits[at] for at in kept], [found[at] | heard(edits[at].kind, judged[at]) for at in kept]
+
+
+def heard(kind: str, judged: Judged | None) -> dict[str, float]:
+    """What a language model says of an edit, by name: each part for all kinds, and once more for its own kind."""
+    if judged is None:
+        return {}
+    change, first = (max(min(one, FARTHEST), -FARTHEST) for one in (judged.change, judged.first))
+    surprise, best = min(judged.surprise, FARTHEST), max(judged.best, -FARTHEST)
+    found = {
+        "change up": max(change, 0.0),
+        "change down": min(change, 0.0),
+        "first": first,
+        "surprise": surprise,
+        "best": best,
+        "doubt": judged.doubt,
+    }
+    found |= {f"{kind}: {name}": value for name, value in found.items()}
+    found["meant is likeliest"] = float(judged.first - judged.surprise >= judged.best - 1e-3)
+    found["written is likeliest"] = float(-judged.surprise >= judged.best - 1e-3)
+    return found
 
 
 def finding(text: str, path: str, spot: Spot) -> Finding:

@@ -1,0 +1,89 @@
+"""How much each piece of evidence counts: weights fitted to broken and to sound files, for `charmer.errors.suspicious`.
+
+A file has at most one slip, and each edit is one explanation: the probability of edit i is exp(s_i) / (1 + sum of
+exp(s_j)), where 1 stands for "nothing is wrong" and s is linear in the evidence (conditional logit; McFadden 1974).
+What is maximised is the likelihood of the edits that undo the slip, and of "nothing" in sound files, less a penalty on
+the squares of the weights. So the same scores rank the edits of one file and, between files, say how sure they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+from charmer.errors.weights import FREE
+
+PENALTY = 0.5  # nats for a weight of 1
+RARE = 3  # evidence that fewer edits show is left out
+STEPS = 60
+
+
+@dataclass(frozen=True)
+class Example:
+    """The edits of one file.
+
+    Attributes:
+        evidence: of each edit, by name.
+        right: 1 for each that is an answer, 0 for the others; all 0 where the file is sound.
+        copies: how many edits each stands for, where only a sample was kept; (): itself alone.
+    """
+
+    evidence: Sequence[Mapping[str, float]]
+    right: Sequence[float]
+    copies: Sequence[float] = ()
+
+
+def fit(examples: Sequence[Example], penalty: float = PENALTY, steps: int = STEPS) -> dict[str, float]:
+    """The weights, by the names of the evidence."""
+    seen = Counter(name for example in examples for one in example.evidence for name in one)
+    names = [FREE, *sorted(name for name, count in seen.items() if count >= RARE and name != FREE)]
+    numbers = {name: number for number, name in enumerate(names)}
+    indices: list[int] = []
+    values: list[float] = []
+    offsets: list[int] = []
+    file: list[int] = []
+    for at, example in enumerate(examples):
+        for one in example.evidence:
+            offsets.append(len(indices))
+            file.append(at)
+            known = [(numbers[name], value) for name, value in one.items() if name in numbers]
+            indices += [0, *(number for number, _ in known)]
+            values += [1.0, *(value for _, value in known)]
+    ids, sizes = torch.tensor(indices), torch.tensor(values)
+    starts, group = torch.tensor(offsets), torch.tensor(file)
+    right = torch.tensor([share for example in examples for share in example.right])
+    copies = torch.tensor(
+        [math.log(count) for example in examples for count in example.copies or [1.0] * len(example.right)]
+    )
+    broken = torch.zeros(len(examples)).index_add(0, group, right)
+    weights = torch.zeros(len(names), 1, requires_grad=True)
+    with torch.no_grad():
+        weights[0] = -8.0
+    strength = torch.full((len(names),), penalty)
+    strength[0] = 0.0  # what every edit shows
+    optimizer = torch.optim.LBFGS([weights], max_iter=steps, history_size=12, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        scores = embedding_bag(ids, weights, starts, mode="sum", per_sample_weights=sizes)[:, 0]
+        whole = _logsumexp(scores + copies, group, len(examples), 1.0)
+        chosen = _logsumexp(scores + right.clamp(min=1e-30).log(), group, len(examples), 0.0)
+        found = (whole - torch.where(broken > 0, chosen, 0.0)).sum() + (strength * weights[:, 0] ** 2).sum()
+        found.backward()  # type: ignore[no-untyped-call]
+        return found
+
+    optimizer.step(loss)
+    return {name: round(float(weight), 4) for name, weight in zip(names, weights[:, 0].tolist(), strict=True)}
+
+
+def _logsumexp(scores: Tensor, group: Tensor, count: int, more: float) -> Tensor:
+    """[count]: log(more + sum of exp(scores)) of each group."""
+    top = torch.full((count,), 0.0 if more else -80.0).scatter_reduce(0, group, scores.detach(), "amax")
+    total = torch.zeros(count).index_add(0, group, (scores - top[group]).exp())
+    return top + (total + more * (-top).exp()).log()

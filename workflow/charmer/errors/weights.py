@@ -1,0 +1,23 @@
+"""How much each piece of evidence counts for `charmer.errors.suspicious`: a table of plain numbers, `weights.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from charmer.common.files import read_json
+
+SHIPPED = Path(__file__).parent / "weights.json"
+FREE = "edit"  # the evidence that every edit shows
+
+
+@cache
+def shipped() -> dict[str, float]:
+    """The weights that ship, by the evidence's name."""
+    return {name: float(weight) for name, weight in read_json(SHIPPED).items()}
+
+
+def score(weights: Mapping[str, float], evidence: Mapping[str, float]) -> float:
+    """The log-odds of one edit: evidence that is not in the table counts nothing."""
+    return weights[FREE] + sum(weights.get(name, 0.0) * value for name, value in evidence.items())
