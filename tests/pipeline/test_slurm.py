@@ -39,6 +39,18 @@ def test_a_job_that_came_back_and_succeeded_is_not_told():
     assert endings(TIMEOUT + "Trying to restart job 7.\nFinished jobid: 7 (Rule: train)\n") == []
 
 
+def test_files_that_a_node_wrote_and_nobody_saw_are_one_line():
+    late = (
+        'MissingOutputException in rule scrape in file "/work/workflow/rules/scrape.smk", line 4:\n'
+        "Job 3  completed successfully, but some output files are missing. Missing files after 60 seconds. This\n"
+    )
+    (line,) = endings(late)
+    assert line.startswith(
+        "scrape: it ended well, but what it wrote was not seen here within 60 s; does its node share"
+    )
+    assert endings(late + "Trying to restart job 3.\nFinished jobid: 3 (Rule: scrape)\n") == []
+
+
 def test_a_job_that_ended_by_itself_is_not_slurms():
     assert endings("Error in rule pack:\n    message: None\n    jobid: 2\n") == []
 

@@ -85,6 +85,7 @@ class Cluster:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.disk = folder / "disk"  # of 3 MB, which all nodes share
         self.environment = {**os.environ, "SLURM_CONF": f"{folder}/etc/slurm.conf"}
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -96,6 +97,9 @@ class Cluster:
         """
         for name in ("etc", "state", "spool", "log"):
             (self.folder / name).mkdir()
+        # Before the nodes start, since what is mounted later is not seen in their namespaces.
+        self.disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", self.disk], check=True)
         key = self.folder / "munge.key"
         key.touch(mode=0o400)
         key.write_bytes(secrets.token_bytes(128))
@@ -118,7 +122,7 @@ class Cluster:
 
     def start_node(self, name: str) -> None:
         """Start a node, or start it again."""
-        own = ["--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "slave", "--uts"]
+        own = ["--pid", "--fork", "--kill-child", "--mount-proc", "--uts"]
         self._start("unshare", *own, "sh", "-c", NODE, "sh", name, str(self.folder), name=name)
 
     def kill_node(self, name: str) -> None:
@@ -131,6 +135,8 @@ class Cluster:
         """End all of it."""
         for name in reversed(list(self._daemons)):
             self.kill_node(name)
+        if self.disk.is_mount():
+            subprocess.run(["umount", "--lazy", self.disk], check=True)
 
     def ask(self, *command: str) -> str:
         """What a command of Slurm prints."""

@@ -246,20 +246,14 @@ def test_a_training_at_its_time_limit_says_so_and_goes_on_with_more(fresh):
     assert newest(fresh) > 0
 
 
-def test_a_full_disk_is_one_line_and_the_same_call_goes_on(fresh, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], check=True)
-    try:
-        (fresh.folder / "results").symlink_to(disk)
-        (disk / "ballast").write_bytes(b"x" * 2_900_000)
-        result = fresh.snakemake("corpus", "--retries", "0")
-        assert result.returncode != 0
-        assert "the disk is full; free some room and run the same command again" in last_lines(result.stderr)[-1]
-        (disk / "ballast").unlink()
-        assert fresh.snakemake("corpus").returncode == 0
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
+def test_a_full_disk_is_one_line_and_the_same_call_goes_on(fresh, cluster):
+    (fresh.folder / "results").symlink_to(cluster.disk)
+    (cluster.disk / "ballast").write_bytes(b"x" * 2_900_000)
+    result = fresh.snakemake("corpus", "--retries", "0")
+    assert result.returncode != 0
+    assert "the disk is full; free some room and run the same command again" in last_lines(result.stderr)[-1]
+    (cluster.disk / "ballast").unlink()
+    assert fresh.snakemake("corpus").returncode == 0
 
 
 def test_where_there_is_no_slurm_the_call_says_so(fresh, tmp_path):

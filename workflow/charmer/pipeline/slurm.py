@@ -27,6 +27,11 @@ STATES = {
     "BOOT_FAIL": f"its node did not start; {AGAIN}",
 }
 
+LATE = (
+    "it ended well, but what it wrote was not seen here within {seconds} s; does its node share this folder? A file "
+    f"system that shows files later needs --latency-wait SECONDS; {AGAIN}"
+)
+
 # What sbatch says, and what a person can do about it.
 REFUSALS = {
     "account": "--default-resources slurm_account=NAME",
@@ -125,6 +130,10 @@ def endings(log: str) -> list[str]:
         key = job[1] if job else block
         if said and not re.search(rf"Finished jobid: {re.escape(key)}\b", block + log.rpartition(block)[2]):
             found[key] = said
+    late = r"MissingOutputException in (?:rule|group) (\S+) [^\n]*\nJob (\S+) .*?Missing files after (\d+) seconds"
+    for rule, job, seconds in re.findall(late, log):
+        if not re.search(rf"Finished jobid: {re.escape(job)}\b", log):
+            found[job] = f"{rule}: {LATE.format(seconds=seconds)}"
     return list(dict.fromkeys(found.values()))
 
 
