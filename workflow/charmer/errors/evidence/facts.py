@@ -258,7 +258,7 @@ def words(name: str) -> set[str]:
     ['line', 'max', 'width']
     """
     parts, part = [], ""
-    for sign, after in zip(name, [*name[1:], "_"], strict=True):
+    for sign, after in zip(name, [*name[1:], "_"], strict=False):
         if sign.isalnum():
             part += sign.lower()
         if part and (not sign.isalnum() or (after.isupper() and sign.islower()) or not after.isalnum()):

@@ -22,8 +22,6 @@ def lost(facts: Facts, edit: Edit, new: str) -> Found:
         return _return(facts, edit)
     if new == "()":
         return _call(facts, edit)
-    if new == "await ":
-        return _await(facts, edit)
     found: Found = {f"sign {new}": 1.0}
     statement = _assignment(facts, edit)
     if statement is not None:
@@ -229,7 +227,9 @@ def decorator(facts: Facts, edit: Edit, new: str) -> Found:
 
 
 def word(facts: Facts, edit: Edit, new: str) -> Found:
-    """Evidence for another keyword."""
+    """Evidence for another keyword, or for an `await` that was forgotten."""
+    if new == "await ":
+        return _await(facts, edit)
     old = facts.source.text[edit.start : edit.end]
     found: Found = {f"{old} to {new}": 1.0}
     if new == "el":
