@@ -96,7 +96,8 @@ SAID = {  # evidence -> (as written, as meant, what it is worth)
     ),
     "decorator: @property: named, never called": (
         "class A:\n    def size(self):\n        return 1\n\n    def f(self):\n        return self.size + 1\n",
-        "class A:\n    @property\n    def size(self):\n        return 1\n\n    def f(self):\n        return self.size + 1\n",
+        "class A:\n    @property\n    def size(self):\n        return 1\n\n"
+        "    def f(self):\n        return self.size + 1\n",
         1,
     ),
     "format: format: all names are bound": ('def f(a):\n    g("{a}!")\n', 'def f(a):\n    g(f"{a}!")\n', 1),
