@@ -7,8 +7,8 @@ Notable here:
 - `Draft` holds what a suggestion needs to know and is fed token by token, so that a server can compute many side by
   side; `suggest` is the loop around one.
 - The text is read with newlines only, and the suggestion comes back in the file's own newlines and indentation.
-- What is shown while it is written never has to be taken back: blanks, beginnings of stop strings and of what stands
-  behind the cursor wait until what follows tells what they are.
+- What is shown while it is written never has to be taken back: blanks, beginnings of stop strings, of what stands
+  behind the cursor and of a line that repeats the one before wait until what follows tells what they are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from charmer.common.failure import Failure
-from charmer.inference import context
+from charmer.inference import context, loops
 from charmer.inference.decoder import Decoder, Request, Step
 from charmer.inference.endings import UNTIL, Ending, Until
 from charmer.inference.lexical import scan
@@ -146,7 +146,7 @@ class Draft:
         text = self._raw()
         if (end := self._end(text, final=False)) is not None:
             return self._finished(text[:end], cut=True)
-        held = [len(text.rstrip()), self._overlap.held(text)]
+        held = [len(text.rstrip()), self._overlap.held(text), loops.held(text)]
         for stop in self._stop:
             held.append(len(text) - max((n for n in range(1, len(stop)) if text.endswith(stop[:n])), default=0))
         if self._valid:  # a word that lacks its end may be taken back
@@ -163,7 +163,8 @@ class Draft:
         return self._style.indented(unix(text), self._first)
 
     def _end(self, text: str, final: bool) -> int | None:
-        ends = [self._ending.end(text), self._overlap.end(text, final), *map(text.find, self._stop)]
+        ends = [self._ending.end(text), self._overlap.end(text, final), loops.repeated(text)]
+        ends += map(text.find, self._stop)
         return min((end for end in ends if end is not None and end >= 0), default=None)
 
     def _finished(self, text: str, cut: bool) -> str:
