@@ -41,7 +41,7 @@ def test_a_job_that_came_back_and_succeeded_is_not_told():
 
 def test_files_that_a_node_wrote_and_nobody_saw_are_one_line():
     late = (
-        'MissingOutputException in rule scrape in file "/work/workflow/rules/scrape.smk", line 4:\n'
+        'MissingOutputException in rule scrape in file "/shared/project/workflow/rules/scrape.smk", line 4:\n'
         "Job 3  completed successfully, but some output files are missing. Missing files after 60 seconds. This\n"
     )
     (line,) = endings(late)
