@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from charmer.common.files import write_json
 from charmer.pipeline import fingerprint as module
 
 
@@ -28,11 +29,14 @@ def library(tmp_path, monkeypatch):
         path.write_text(text)
     (tmp_path / "script.py").write_text("from charmer.a.one import f\nf(1)\n")
     monkeypatch.setattr(module, "LIBRARY", root)
+    monkeypatch.setattr(module, "KEPT", tmp_path / ".snakemake/fingerprints.json")
     return root
 
 
 def fingerprint(library: Path, *modules: str) -> str:
+    """As a process of its own finds it."""
     module._read.cache_clear()
+    module._kept.cache_clear()
     return module.fingerprint(library.parent / "script.py", *modules)
 
 
@@ -87,6 +91,21 @@ def test_byte_code_and_an_editors_backups_do_not_count(library):
     (cache / f"one.{sys.implementation.cache_tag}.pyc").write_bytes(b"anything")
     assert fingerprint(library) == before
     shutil.rmtree(cache)
+
+
+def test_files_read_once_are_not_parsed_again_by_the_next_process(library, monkeypatch):
+    before = fingerprint(library)
+    write_json(module.KEPT, module._kept())  # as at the end of a process
+    monkeypatch.setattr(module.ast, "parse", lambda *given, **named: pytest.fail("parsed again"))
+    assert fingerprint(library) == before
+
+
+@pytest.mark.parametrize("kept", ["", "[1, 2", '{"other bytes": ["digest"]}'])
+def test_what_was_kept_may_be_lost_or_of_other_files(library, kept):
+    before = fingerprint(library)
+    module.KEPT.parent.mkdir()
+    module.KEPT.write_text(kept)
+    assert fingerprint(library) == before
 
 
 def test_every_script_of_the_workflow_has_a_fingerprint_of_its_own():

@@ -5,20 +5,33 @@ trees of its script and of every Charmer module that the script imports, directl
 left out: an edit in substance changes it; a comment, formatting, a touched file or a branch switched and back do not.
 Files that lie beside the modules of a package and are not Python (a page's template) count by their bytes. The frame
 around every job (job.py) does not count, or a reworded message would train every model anew.
+
+Reading two hundred modules takes longer than all else that a dry run does, and every job reads them again: what a
+file's bytes came to is kept in `.snakemake`, under a digest of these bytes. Nothing goes wrong when that is lost.
 """
 
 from __future__ import annotations
 
 import ast
+import atexit
+import contextlib
 import functools
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from charmer.common.failure import Failure
+from charmer.common.files import read_json, write_json
 
 LIBRARY = Path(__file__).parents[1]  # the folder of the `charmer` package
 PACKAGE = LIBRARY.name
 FRAME = "charmer.pipeline.job"  # around every job, and decides nothing of a result
 DATA = {".css", ".html", ".j2", ".js", ".json", ".svg", ".txt", ".yaml"}  # not an editor's `page.html~`
+
+KEPT = Path(".snakemake/fingerprints.json")
+MOST_KEPT = 5_000  # files' versions, some 200 bytes each
+SELF = f"{sys.version_info[:2]} {hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}"  # what it depends on besides
 
 
 def fingerprint(script: Path | str, *modules: str) -> str:
@@ -46,13 +59,36 @@ def fingerprint(script: Path | str, *modules: str) -> str:
 @functools.cache
 def _read(path: Path, package: str) -> tuple[str, tuple[str, ...]]:
     """The digest of one file's substance, and the names of the Charmer modules that it imports."""
-    tree = ast.parse(path.read_bytes(), filename=str(path))
-    imports = tuple(sorted(set(_imports(tree, package))))
-    substance = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode())
+    source, data = path.read_bytes(), b""
     if path.name == "__init__.py":
-        for data in sorted(_data_files(path.parent)):
-            substance.update(data.relative_to(path.parent).as_posix().encode() + data.read_bytes())
-    return substance.hexdigest(), imports
+        for file in sorted(_data_files(path.parent)):
+            data += file.relative_to(path.parent).as_posix().encode() + file.read_bytes()
+    key = hashlib.sha256(b"\0".join([SELF.encode(), package.encode(), source, data])).hexdigest()
+    kept = _kept()
+    if key not in kept:
+        tree = ast.parse(source, filename=str(path))
+        imports = sorted(set(_imports(tree, package)))
+        substance = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode() + data)
+        kept[key] = [substance.hexdigest(), *imports]
+    digest, *imports = kept[key]
+    return digest, tuple(imports)
+
+
+@functools.cache
+def _kept() -> dict[str, list[str]]:
+    """What is known of files by a digest of their bytes; written back when the process ends."""
+    kept: dict[str, list[str]] = {}
+    with contextlib.suppress(Failure, OSError):
+        kept = read_json(KEPT)
+    before = len(kept)
+
+    def keep() -> None:
+        if len(kept) > before and KEPT.parent.is_dir():
+            with contextlib.suppress(Failure, OSError):
+                write_json(KEPT, dict(list(kept.items())[-MOST_KEPT:]))
+
+    atexit.register(keep)
+    return kept
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:
