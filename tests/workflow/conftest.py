@@ -37,6 +37,15 @@ def own(finished, tmp_path) -> Project:
 
 
 @pytest.fixture
+def packed(own) -> Project:
+    """A project whose data are made and whose model is not."""
+    for path in (own.folder / "results").iterdir():
+        if path.name in {"checkpoints", "models", "metrics", "runs"}:
+            shutil.rmtree(path)
+    return own
+
+
+@pytest.fixture
 def fresh(tmp_path) -> Project:
     """A project in which nothing has run yet."""
     return copy_project(tmp_path)

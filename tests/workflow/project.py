@@ -16,6 +16,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dry_run import dry_run
+
 ROOT = Path(__file__).parents[2]
 WORDS = ("apple", "bread", "cloud", "dream", "earth", "flame", "grape", "house", "ivory", "jewel", "knife", "lemon")
 
@@ -102,11 +104,13 @@ class Project:
 
     def scheduled(self, *arguments: str, config: dict[str, str] | None = None) -> dict[str, int]:
         """The jobs that `snakemake -n` schedules, by rule; `all` is a target and no job of its own."""
-        result = self.snakemake("--dry-run", *arguments, config=config)
-        assert result.returncode == 0, result.stdout + result.stderr
-        table = re.search(r"job\s+count\n-+\s+-+\n(.*?)\n\n", result.stdout + result.stderr, re.DOTALL)
+        command = self.command("--dry-run", *arguments, config=config)
+        own = command[command.index("snakemake") + 1 :]
+        status, said = dry_run(own, self.folder, clean_environment() | self.environment, self.patience)
+        assert status == 0, said
+        table = re.search(r"job\s+count\n-+\s+-+\n(.*?)\n\n", said, re.DOTALL)
         if table is None:
-            assert "Nothing to be done" in result.stdout + result.stderr
+            assert "Nothing to be done" in said
             return {}
         rows = (line.split() for line in table.group(1).splitlines())
         return {rule: int(count) for rule, count in rows if rule not in {"all", "total"}}

@@ -121,9 +121,9 @@ def training(project: Project) -> bool:
     return any(re.search(r"loss", log.read_text(encoding="utf-8")) for log in logs)
 
 
-def test_ctrl_c_stops_within_seconds_without_a_traceback_and_the_next_call_goes_on(fresh: Project):
-    process = fresh.start(config=LONG)
-    wait_for(lambda: training(fresh))
+def test_ctrl_c_stops_within_seconds_without_a_traceback_and_the_next_call_goes_on(packed: Project):
+    process = packed.start(config=LONG)
+    wait_for(lambda: training(packed))
     kill_group(process, signal.SIGINT)
     started = time.monotonic()
     output, _ = process.communicate(timeout=30)
@@ -132,21 +132,21 @@ def test_ctrl_c_stops_within_seconds_without_a_traceback_and_the_next_call_goes_
     assert "Traceback" not in output
     assert 'File "' not in output
     assert output.strip().splitlines()[-1] == "stopped; the same command goes on from here"
-    assert fresh.scheduled(config=LONG) == {"train": 1, "evaluate": 1, "report": 1}
+    assert packed.scheduled(config=LONG) == {"train": 1, "evaluate": 1, "report": 1}
 
 
-def test_after_a_kill_of_the_whole_group_a_plain_call_goes_on_from_the_checkpoint(fresh: Project):
-    process = fresh.start(config=SHORT)
-    wait_for(lambda: list(fresh.folder.glob("results/checkpoints/*/*.safetensors")) != [])
+def test_after_a_kill_of_the_whole_group_a_plain_call_goes_on_from_the_checkpoint(packed: Project):
+    process = packed.start(config=SHORT)
+    wait_for(lambda: list(packed.folder.glob("results/checkpoints/*/*.safetensors")) != [])
     kill_group(process, signal.SIGKILL)
     process.communicate()
-    result = fresh.snakemake(config=SHORT)
+    result = packed.snakemake(config=SHORT)
     output = result.stdout + result.stderr
     assert result.returncode == 0, output
     assert "removed the lock of a Snakemake that is gone" in output
-    (metrics,) = fresh.folder.glob("results/models/*/metrics.parquet")
+    (metrics,) = packed.folder.glob("results/models/*/metrics.parquet")
     assert list(pandas.read_parquet(metrics)["step"]) == list(range(1, 151)), "each step stands there once"
-    (log,) = fresh.folder.glob("results/models/*/train.log")
+    (log,) = packed.folder.glob("results/models/*/train.log")
     assert re.search(r"resum|going on|continu", log.read_text(encoding="utf-8"), re.IGNORECASE)
 
 
@@ -166,15 +166,15 @@ def test_killed_again_and_again_at_any_stage_the_dag_ends_with_the_same_bytes(fr
     assert list((fresh.folder / "results").rglob(".*.part")) == []
 
 
-def test_a_living_snakemake_is_respected_and_named(fresh: Project):
-    process = fresh.start(config=LONG)
+def test_a_living_snakemake_is_respected_and_named(packed: Project):
+    process = packed.start(config=LONG)
     try:
-        wait_for(lambda: training(fresh))
-        second = fresh.snakemake(config=LONG)
+        wait_for(lambda: training(packed))
+        second = packed.snakemake(config=LONG)
         assert second.returncode != 0
         assert f"another Snakemake is at work in this folder: process {process.pid}" in last_lines(second)
         assert "not stale" in last_lines(second)
-        removal = fresh.snakemake("remove_leftovers")
+        removal = packed.snakemake("remove_leftovers")
         assert f"another Snakemake is at work here: process {process.pid}" in last_lines(removal)
         assert process.poll() is None
     finally:
