@@ -18,7 +18,7 @@ def test_the_card_shows_each_figure_with_interval_and_cases_and_a_gap_with_its_r
         "| time | 1 h 02 min |",
         "| machine | a processor (A Processor), 2 threads |",
         "| here | directory | 2 | 4 | 4 kB |",
-        "| compute | 1.2e+12 FLOPs in float32, 32 % of the machine's matrix rate |",
+        "| compute | 1.2e+12 FLOPs in float32, 32 % of the 1 GFLOP/s that matrix products alone reached as it began |",
     ):
         assert row in card
     assert "package=unseen" not in card
