@@ -65,8 +65,8 @@ def test_figures_by_hand():
         "seconds": 3.0,
     }
     detail = json.loads(table.to_pylist()[0]["detail"])
-    assert [line["exact"] for line in detail["cases"]] == [True, False, False]
-    assert [line["attempts"] for line in detail["cases"]] == [4, 6, 100]
+    assert [line["exact"] for line in detail["examples"]] == [True, False, False]
+    assert [line["attempts"] for line in detail["examples"]] == [4, 6, 100]
 
 
 def test_a_broken_function_and_a_persons_bug_are_mended(world: dict[str, Path], settings: dict):

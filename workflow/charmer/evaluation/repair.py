@@ -258,7 +258,7 @@ def _detail(pairs: Sequence[tuple[Case, Ended]]) -> dict[str, Any]:
         for case, ended in order
     ]
     shown = [*order[:SHOWN], *order[max(SHOWN, len(order) - SHOWN) :]]
-    return {"cases": lines, "shown": [_shown(case, ended) for case, ended in shown]}
+    return {"examples": lines, "shown": [_shown(case, ended) for case, ended in shown]}
 
 
 def _shown(case: Case, ended: Ended) -> dict[str, Any]:

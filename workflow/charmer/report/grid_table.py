@@ -108,8 +108,16 @@ def headlines(metric: str, rows: list[dict[str, Any]]) -> dict[str, Measured]:
     for row in rows:
         if "=" not in row["slice"] and row["slice"] not in BESIDE:
             column = metric if row["slice"] == "overall" else f"{metric}.{row['slice'].replace(' ', '_')}"
-            found[column] = Measured(row["value"], row["low"], row["high"], row["unit"], Cases.of(row.get("detail")))
+            found[column] = Measured(row["value"], row["low"], row["high"], row["unit"], _cases(row.get("detail")))
     return found
+
+
+def _cases(detail: Any) -> Cases | None:
+    """The cases behind a figure; None where a metric keeps something else under that name."""
+    try:
+        return Cases.of(detail)
+    except (KeyError, TypeError):
+        return None
 
 
 def tidy(name: str, axes: Mapping[str, Any], members: list[Member]) -> pa.Table:
