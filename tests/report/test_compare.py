@@ -17,6 +17,16 @@ from charmer.report.grid_table import Measured
 ONE, OTHER = "laptop-0f3a9c21", "warm-11223344"
 
 
+def name_metrics(results: Path, path: Path) -> None:
+    """Give the folders of metrics the digest that the DAG ends their names with."""
+    provenance = read_json(path)
+    for folder in list((results / "metrics").iterdir()):
+        folder.rename(folder.with_name(f"{folder.name}-01234567"))
+        digest = provenance["sha256"].pop(f"{folder.name}/table.parquet")
+        provenance["sha256"][f"{folder.name}-01234567/table.parquet"] = digest
+    write_json(path, provenance)
+
+
 @pytest.fixture(scope="module")
 def made(report: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The finished report's run beside a second one: another rate, a metric less, another version of torch."""
@@ -24,10 +34,13 @@ def made(report: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> S
     shutil.copytree(report.results, results)
     settings = {"sources": [{"name": "stdlib"}], "train": {"learning_rate": 0.01, "seed": 1}, "vocab": {"kind": "byte"}}
     write_json(results / "runs" / ONE / "settings.json", settings)
+    name_metrics(results, results / "runs" / ONE / "provenance.json")
     other = results / "runs" / OTHER
     shutil.copytree(results / "runs" / ONE, other)
     settings["train"]["learning_rate"] = 0.02
     settings["sources"].append({"name": "mine", "path": "<b>"})
+    write_json(other / "settings.json", settings)
+    settings["evaluate"] = {"parses": {"functions": 9}}
     write_json(other / "settings.json", settings)
     provenance = read_json(other / "provenance.json")
     provenance["versions"]["torch"] = "9.9"
@@ -50,6 +63,18 @@ def test_the_text_names_what_changed_and_sets_the_values_side_by_side(made: Simp
     assert "  sources.mine.path: none -> <b>" in lines
     assert any(line.startswith("  torch: ") and line.endswith(" -> 9.9") for line in lines)
     assert not any("seed" in line or "stdlib" in line for line in lines)
+    (bits,) = [line for line in lines if line.startswith("  Bits per byte ")]
+    assert bits.split() == [
+        "Bits",
+        "per",
+        "byte",
+        "1.250",
+        "1.250",
+        "+0.000",
+        "(-0.078",
+        "to",
+        "+0.078)",
+    ]  # √(0.05² + 0.06²)
 
 
 def test_the_page_escapes_draws_both_curves_and_fetches_nothing(made: SimpleNamespace):
@@ -60,6 +85,16 @@ def test_the_page_escapes_draws_both_curves_and_fetches_nothing(made: SimpleName
     assert "<b></code>" not in made.html and "&lt;b&gt;" in made.html
     assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", made.html)
     assert f"../../runs/{OTHER}/report/index.html" in made.html
+
+
+def test_what_one_run_alone_has_and_how_it_was_measured_are_folded_away(made: SimpleNamespace):
+    open_, folded = made.html.split("1 knob of what was measured")
+    assert "sources.<wbr>mine.<wbr>path" in open_ and "evaluate." not in open_
+    assert "evaluate.<wbr>parses.<wbr>functions" in folded
+    metrics, single = folded.split("2 values that only one of them has")
+    assert "Bits per byte" in metrics and "Generated functions, compiles" not in metrics
+    assert "Generated functions, compiles" in single and "Generated functions, names exist" in single
+    assert "  and 2 that only one of the runs has" in made.text.splitlines()
 
 
 def test_the_same_prompts_stand_side_by_side():
@@ -104,4 +139,4 @@ def test_what_is_gone_is_a_gap_and_the_rest_is_made(made: SimpleNamespace, tmp_p
     html = (tmp_path / "out/index.html").read_text(encoding="utf-8")
     assert html.count("Something is missing.") >= 2
     assert "The curves are missing." in html
-    assert "train.learning_rate" in html
+    assert "train.<wbr>learning_<wbr>rate" in html

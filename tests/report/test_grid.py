@@ -15,8 +15,8 @@ import pytest
 from charmer.common.files import write_json, write_table
 from charmer.evaluation.support.table import Row, table
 from charmer.report import grid
-from charmer.report.grid_plots import front
-from charmer.report.grid_table import Measured, Member
+from charmer.report.grid_plots import front, title_of
+from charmer.report.grid_table import Measured, Member, headlines
 from charmer.report.law import fit
 
 RATES, SEEDS = (0.001, 0.01, 0.1), (1, 2)
@@ -107,6 +107,12 @@ def test_a_metric_that_failed_leaves_the_model_and_the_other_metric(tmp_path: Pa
     assert np.isnan(row["repetition.generated"])
 
 
+def test_what_a_metric_keeps_under_the_name_of_cases_is_not_taken_for_cases():
+    row = {"slice": "fixed", "value": 0.5, "low": 0.2, "high": 0.8, "unit": "share", "detail": {"cases": [{"id": 1}]}}
+    assert headlines("repair", [row]) == {"repair.fixed": Measured(0.5, 0.2, 0.8, "share")}
+    assert headlines("repair", [row])["repair.fixed"].cases is None
+
+
 def test_the_page_draws_each_axis_but_the_seeds_costs_and_curves_and_fetches_nothing(made: SimpleNamespace):
     plots = re.findall(r'data-plot="([^"]+)"', made.html)
     assert plots == [
@@ -145,6 +151,12 @@ def test_validation_chooses_and_the_page_says_the_tests_figure(made: SimpleNames
     assert summary["chosen"] == "learning rate 0.01, seed 1"
     assert summary["bits_per_byte"] == pytest.approx({"value": 1.51, "low": 1.31, "high": 1.71})
     assert "which needs 1.510 (1.310 to 1.710) on packages it never saw" in made.html
+
+
+def test_columns_are_named_as_on_the_page_of_a_run():
+    assert title_of("bits_per_byte") == "Bits per byte"
+    assert title_of("parses.names_exist") == "Generated functions, names exist"
+    assert title_of("characters_saved.characters_saved") == "Characters saved"
 
 
 def test_the_front_holds_the_runs_that_no_cheaper_run_equals():

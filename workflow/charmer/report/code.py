@@ -1,4 +1,4 @@
-"""Code on a page: colored by kind of token, or by how much it surprised the model.
+"""Code on a page: colored by kind of token, or by how much it surprised the model; and names that may be broken.
 
 The text comes from corpora and from models, so it is hostile: every character of it passes through `escape`.
 """
@@ -31,6 +31,11 @@ def _spans(text: str, kinds: Iterable[int]) -> Markup:
         plain = name in ("whitespace", "other", "operator")
         parts.append(piece if plain else Markup('<span class="{}">{}</span>').format(name, piece))
     return Markup("").join(parts)
+
+
+def breakable(name: str) -> Markup:
+    """A dotted name that may end a line behind a dot or an underscore, and is copied as it stands."""
+    return escape(name).replace(".", Markup(".<wbr>")).replace("_", Markup("_<wbr>"))
 
 
 def surprise(pieces: Iterable[tuple[str, float]]) -> Markup:

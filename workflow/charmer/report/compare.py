@@ -39,6 +39,10 @@ class Pair:
     one: Any
     other: Any
 
+    @property
+    def differs(self) -> bool:
+        return bool(self.one != self.other)
+
 
 def write(folder: Path, results: Path, one: str, other: str) -> None:
     """Write `index.html`, `plots/*.svg` and `summary.txt`.
@@ -55,15 +59,19 @@ def write(folder: Path, results: Path, one: str, other: str) -> None:
     data = _data(*runs)
     measured = metrics(*(run.metrics() for run in runs))
     plots = _curves(*runs)
+    measuring = [pair for pair in knobs if pair.name.startswith("evaluate.")]
     context = {
         "title": f"{one} and {other}",
         "one": one,
         "other": other,
-        "knobs": knobs,
+        "knobs": [pair for pair in knobs if pair not in measuring],
+        "measuring": measuring,
         "data": data,
+        "digests": _digests(*runs),
         "packages": packages(*(run.table("packages.parquet", ["package", "version", "split"]) for run in runs)),
         "environment": differences(*(_environment(run) for run in runs)),
-        "metrics": measured,
+        "metrics": [row for row in measured if row["one"] and row["other"]],
+        "single": [row for row in measured if not (row["one"] and row["other"])],
         "costs": _costs(*runs),
         "samples": samples(*(run.summary.get("samples", []) for run in runs)),
         "plots": plots,
@@ -77,13 +85,13 @@ def write(folder: Path, results: Path, one: str, other: str) -> None:
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[Pair]:
     """What stands otherwise in two flat mappings, in their order; a value that one of them lacks is None."""
-    names = dict.fromkeys([*one, *other])
-    return [Pair(name, one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)]
+    return [pair for pair in _pairs(one, other) if pair.differs]
 
 
 def _named(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with each source under its own name, so that one more source is one difference."""
-    return {**settings, "sources": {source["name"]: source for source in settings.get("sources", [])}}
+    sources = [dict(source) for source in settings.get("sources", [])]
+    return {**settings, "sources": {source.pop("name"): source for source in sources}}
 
 
 def _environment(run: Run) -> dict[str, Any]:
@@ -92,7 +100,7 @@ def _environment(run: Run) -> dict[str, Any]:
 
 
 def _data(one: Run, other: Run) -> list[Pair]:
-    """Files and bytes of each split, and whether what both were made of is the same to the byte."""
+    """Files and bytes of each split."""
 
     def counted(run: Run) -> dict[str, str]:
         counts = run.document("counts.json")
@@ -103,8 +111,16 @@ def _data(one: Run, other: Run) -> list[Pair]:
             if part
         }
 
-    first, second = (counted(run) | {name: digest[:12] for name, digest in run.digests.items()} for run in (one, other))
-    return [Pair(name, first.get(name), second.get(name)) for name in dict.fromkeys([*first, *second])]
+    return _pairs(counted(one), counted(other))
+
+
+def _digests(one: Run, other: Run) -> list[Pair]:
+    """Whether what both were made of is the same to the byte."""
+    return _pairs(*({name: digest[:12] for name, digest in run.digests.items()} for run in (one, other)))
+
+
+def _pairs(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[Pair]:
+    return [Pair(name, one.get(name), other.get(name)) for name in dict.fromkeys([*one, *other])]
 
 
 def packages(one: Rows, other: Rows) -> list[Pair]:
@@ -200,7 +216,9 @@ def _curves(one: Run, other: Run) -> list[Plot]:
 def _over(name: str, title: str, axis: str, points: Rows, runs: list[str]) -> Plot:
     x = alt.X("x:Q", title="tokens seen", axis=THOUSANDS, scale=alt.Scale(nice=False))
     y = alt.Y("y:Q", title=axis, scale=alt.Scale(zero=False))
-    color = alt.Color("run:N", title=None, sort=runs, legend=alt.Legend(orient="top", columns=1, labelLimit=320))
+    color = alt.Color(
+        "run:N", title=None, sort=runs, legend=alt.Legend(orient="top", columns=1, labelLimit=320, symbolType="stroke")
+    )
     tips = [
         alt.Tooltip("run:N"),
         alt.Tooltip("x:Q", title="tokens", format=","),
@@ -215,20 +233,22 @@ def _over(name: str, title: str, axis: str, points: Rows, runs: list[str]) -> Pl
 def _text(folder: Path, context: Mapping[str, Any]) -> str:
     """What a call says at its end."""
     lines = [f"A  {context['one']}", f"B  {context['other']}", ""]
-    changed = [*context["knobs"], *context["environment"]]
+    changed = [*context["knobs"], *context["environment"], *context["measuring"]]
     lines += [f"  {pair.name}: {_short(pair.one)} -> {_short(pair.other)}" for pair in changed[:LISTED]]
     if len(changed) > LISTED:
         lines.append(f"  and {len(changed) - LISTED} more")
     lines.append("")
     width = max((len(row["name"]) for row in context["metrics"]), default=0)
     for row in context["metrics"]:
-        one, other = ((row[side] or ("-",))[0] for side in ("one", "other"))
+        one, other = row["one"][0], row["other"][0]
         lines.append(f"  {row['name']:<{width}}  {one:>7} {other:>7}  {_value(row['told'])}".rstrip())
+    if context["single"]:
+        lines.append(f"  and {len(context['single'])} that only one of the runs has")
     return "\n".join([*lines, "", f"page    {folder}/index.html", ""]).replace(numbers.SPACE, " ")
 
 
-def _value(written: tuple[str, str] | None) -> str:
-    number, interval = written or ("-", "")
+def _value(written: tuple[str, str]) -> str:
+    number, interval = written
     return f"{number} ({interval})" if interval else number
 
 

@@ -21,6 +21,7 @@ from charmer.report.charts import THOUSANDS, TITLES, Plot, responsive, stretches
 from charmer.report.grid_table import Measured, Member
 from charmer.report.inputs import Rows
 from charmer.report.law import Law
+from charmer.report.plots import title_of as metric_title
 
 SEEDS = ("train.seed", "seed")
 COSTS = {"flops": "training FLOPs", "seconds": "seconds of training"}
@@ -209,8 +210,7 @@ def unit_of(column: str, unit: str) -> str:
 def title_of(column: str) -> str:
     """A column's name for people."""
     metric, _, part = column.partition(".")
-    name = metric.replace("_", " ").capitalize()
-    return f"{name}, {part.replace('_', ' ')}" if part else name
+    return f"{metric_title(metric)}, {part.replace('_', ' ')}" if part not in ("", metric) else metric_title(metric)
 
 
 def last(axis: str) -> str:
@@ -257,5 +257,5 @@ def _color(title: str, lines: list[str]) -> Any:
     """Colors of lines: from pale to deep where their order means something, that is where they begin with numbers."""
     ordered = len(lines) > 2 and all(np.char.isnumeric(line[:1]) for line in lines)
     kind = "O" if ordered else "N"
-    legend = alt.Legend(orient="top", columns=4, labelLimit=160)
+    legend = alt.Legend(orient="top", columns=4, labelLimit=160, symbolType="stroke")
     return alt.Color(f"line:{kind}", title=title, sort=lines, legend=legend)

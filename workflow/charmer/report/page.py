@@ -128,6 +128,7 @@ def render(template: str, context: Mapping[str, Any]) -> str:
         "size": numbers.size,
         "duration": numbers.duration,
         "surprise": code.surprise,
+        "breakable": code.breakable,
     }
     environment.globals |= {
         "highlight": code.highlight,
