@@ -50,8 +50,23 @@ def domain(plot: charts.Plot) -> list[float]:
 
 def test_shares_end_at_one_and_bits_begin_at_zero():
     assert domain(charts.intervals("a", "A", "", [row("x", 0.5)])) == [0, 1]
-    low, high = domain(charts.intervals("b", "B", "", [row("x", 2.0, "bits/byte", xz=3.0)], beside="xz"))
-    assert low == 0 and high > 3.0
+    plot = charts.intervals("b", "B", "", [row("x", 2.0, "bits/byte", xz=3.0)], beside="xz")
+    assert domain(plot) == [0, 3.0]
+    assert (
+        plot.specification["padding"]["right"] == charts.BEHIND
+    )  # where the number stands that the scale has no room for
+
+
+def test_a_number_stands_behind_the_stroke_that_it_would_cover():
+    near, far = row("near", 2.9, xz=3.0), row("far", 1.0, xz=3.0)
+    plot = charts.intervals("c", "C", "", [near, far], beside="xz")
+    assert {point["label"]: point["end"] for point in values(plot)} == {"near": 3.0, "far": 1.0}
+
+
+def test_a_plot_of_many_rows_stands_alone_in_its_line():
+    few, many = ([row(f"r{number}", 0.5) for number in range(count)] for count in (charts.MANY, charts.MANY + 1))
+    assert not charts.intervals("d", "D", "", few).wide
+    assert charts.intervals("e", "E", "", many).wide
 
 
 def test_a_metric_without_a_plot_of_its_own_shows_all_its_values():
@@ -68,6 +83,7 @@ def test_values_of_two_units_share_no_axis():
     first, second = plots.metric("brand_new", [row("a", 0.5), row("b", 12.0, "tokens")])
     assert [(point["label"], point["text"]) for point in values(second)] == [("b", "12")]
     assert (first.name, second.name) == ("brand_new", "brand_new_tokens")
+    assert plots.metric("brand_new", [row("a", 0.5), row("b", 2.0, "s")])[1].title == "Brand new, seconds"
 
 
 def test_a_count_that_explains_a_metric_is_no_plot():

@@ -20,8 +20,10 @@ from charmer.report.inputs import Rows
 
 BINS = 300
 ROW = 26  # pixels of a row in a plot of intervals or bars
-TITLES = {"bits/byte": "bits per byte", "share": "share"}
-LABELS = alt.Axis(labelLimit=200)
+MANY = 12  # rows above which a plot of them takes the page's whole width
+BEHIND = 56  # pixels at the right for the number behind a mark that ends there, on any width of page
+TITLES = {"bits/byte": "bits per byte", "share": "share", "s": "seconds"}
+PLAIN = ",~f"  # of an axis: "g" writes 10 as 1e+1 where that is precise enough for the steps
 THOUSANDS = alt.Axis(format="~s", labelExpr="datum.value === 0 ? '0' : datum.label")
 
 
@@ -34,22 +36,32 @@ class Plot:
         title: what one sees.
         caption: how to read it, in a sentence or two.
         specification: Vega-Lite, responsive in width.
+        wide: whether no other stands beside it.
     """
 
     name: str
     title: str
     caption: str
     specification: dict[str, Any]
+    wide: bool = False
 
 
-def responsive(name: str, title: str, caption: str, chart: Any, height: int | None = None) -> Plot:
-    """A plot that is as wide as its place on the page."""
+def responsive(
+    name: str, title: str, caption: str, chart: Any, height: int | None = None, right: int = 5, wide: bool = False
+) -> Plot:
+    """A plot that is as wide as its place on the page, with `right` pixels kept free at that side."""
     size = {"width": "container"} | ({"height": height} if height else {})
     chart = chart.properties(**size, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
     specification = chart.to_dict(validate=True)
     specification.pop("config", None)
+    specification["padding"] = {"left": 5, "top": 5, "right": right, "bottom": 5}
     specification["description"] = f"{title}. {caption}"
-    return Plot(name, title, caption, specification)
+    return Plot(name, title, caption, specification, wide)
+
+
+def in_rows(name: str, title: str, caption: str, chart: Any, count: int) -> Plot:
+    """A plot of `count` rows with a number behind each."""
+    return responsive(name, title, caption, chart, ROW * count, BEHIND, wide=count > MANY)
 
 
 def zoom(name: str) -> alt.Parameter:
@@ -86,7 +98,7 @@ def curve(name: str, title: str, axis: str, caption: str, points: Rows, zero: bo
 
 def _axis(points: Rows) -> alt.Axis:
     """Thousands as "k" where the values are that large, plain digits where they are not."""
-    return THOUSANDS if max(point["high"] for point in points) >= 1000 else alt.Axis(format="~g")
+    return THOUSANDS if max(point["high"] for point in points) >= 1000 else alt.Axis(format=PLAIN)
 
 
 def stretches(pairs: list[tuple[float, float | None]]) -> Rows:
@@ -127,15 +139,18 @@ def intervals(
         for row in rows
     ]
     highest = max(max(point["end"], point["beside"] or 0.0) for point in data)
-    domain = [0, 1] if unit == "share" and whole else [0, highest * 1.25 or 1]
-    labels = ".0%" if unit == "share" else ",~f"  # "g" writes 10 as 1e+1 where that is precise enough for the steps
+    for point in data:
+        if point["beside"] and 0 <= point["beside"] - point["end"] < 0.2 * highest:
+            point["end"] = point["beside"]  # the stroke would stand in the number
+    domain = [0, 1] if unit == "share" and whole else [0, highest or 1]
+    labels = ".0%" if unit == "share" else PLAIN
     x = alt.X(
         "value:Q",
         title=TITLES.get(unit, unit),
         scale=alt.Scale(domain=domain, nice=False),
         axis=alt.Axis(format=labels),
     )
-    y = alt.Y("label:N", title=None, sort=[point["label"] for point in data], axis=LABELS)
+    y = alt.Y("label:N", title=None, sort=[point["label"] for point in data])
     tips = [
         alt.Tooltip("label:N", title="of"),
         alt.Tooltip("text:N", title="value"),
@@ -158,7 +173,7 @@ def intervals(
             everything.mark_tick(style="baseline", thickness=2, size=14).encode(x=alt.X("beside:Q"), y=y, tooltip=tip)
         )
     layers.append(everything.mark_text(style="value").encode(x=alt.X("end:Q"), y=y, text="text:N"))
-    return responsive(name, title, caption, alt.layer(*layers), height=ROW * len(data))
+    return in_rows(name, title, caption, alt.layer(*layers), len(data))
 
 
 def bars(name: str, title: str, caption: str, parts: list[tuple[str, dict[str, int], bool]], unit: str) -> list[Plot]:
@@ -175,9 +190,8 @@ def bars(name: str, title: str, caption: str, parts: list[tuple[str, dict[str, i
         {"label": label, "ours": ours, "text": write(part[unit])} | part
         for label, part, ours in parts[there[0] : there[-1] + 1]
     ]
-    y = alt.Y("label:N", sort=[point["label"] for point in data], title=None, axis=LABELS)
-    room = 1.4 if unit == "bytes" else 1.25  # for the number beside the longest bar, on a telephone too
-    scale = alt.Scale(domain=[0, max(point[unit] for point in data) * room], nice=False)
+    y = alt.Y("label:N", sort=[point["label"] for point in data], title=None)
+    scale = alt.Scale(domain=[0, max(point[unit] for point in data)], nice=False)
     x = alt.X(f"{unit}:Q", title=unit, axis=THOUSANDS, scale=scale)
     tips = [alt.Tooltip("label:N", title="of")]
     tips += [alt.Tooltip(f"{key}:Q", title=key, format=",") for key in ("files", "bytes") if key in data[0]]
@@ -188,7 +202,7 @@ def bars(name: str, title: str, caption: str, parts: list[tuple[str, dict[str, i
         for ours, style in ((True, "model"), (False, "baseline"))
     ]
     label = alt.Chart(alt.InlineData(values=data)).mark_text(style="value").encode(x=x, y=y, text="text:N")
-    return [responsive(name, title, caption, alt.layer(*layers, label), ROW * len(data))]
+    return [in_rows(name, title, caption, alt.layer(*layers, label), len(data))]
 
 
 def reliability(title: str, caption: str, rows: Rows) -> Plot:

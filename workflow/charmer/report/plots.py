@@ -8,9 +8,9 @@ from typing import Any
 import altair as alt
 
 from charmer.report.charts import (
-    LABELS,
     ROW,
     THOUSANDS,
+    TITLES,
     Plot,
     bars,
     curve,
@@ -98,22 +98,22 @@ def _held_out(rows: Rows) -> Plot:
 
 
 def bits_per_byte(rows: Rows) -> list[Plot]:
-    """Beside the compressors; by package, kind of token and place in the context; and where the bits go."""
+    """Beside the compressors; by kind of token, and where the bits go; by package and place in the context."""
     plots = []
     overall = pick(rows, "overall")
     if overall:
         shown = [{**overall, "member": "this model"}, *members(rows, "baseline")]
         caption = "Bits needed for a byte of packages that training never saw, with 95% intervals. Less is better."
         plots.append(intervals("compressors", "Beside general compressors", caption, shown, "this model"))
-    packages = sorted(members(rows, "package"), key=lambda row: row["value"])
-    if packages:
-        caption = "Each held-out package with its 95% interval; the gray stroke is what xz -9 needs for its files."
-        plots.append(intervals("packages", "By package", caption, packages, beside="xz -9"))
     kinds = sorted(members(rows, "kind"), key=lambda row: row["value"])
     if kinds:
         caption = "A token counts as what its first visible byte is; whitespace inside strings is string."
         plots.append(intervals("kinds", "By kind of token", caption, kinds))
         plots.append(_shares(kinds))
+    packages = sorted(members(rows, "package"), key=lambda row: row["value"])
+    if packages:
+        caption = "Each held-out package with its 95% interval; the gray stroke is what xz -9 needs for its files."
+        plots.append(intervals("packages", "By package", caption, packages, beside="xz -9"))
     places = [row for row in members(rows, "position") if "first" in row["detail"]]
     if len(places) > 1:
         plots.append(_positions(places))
@@ -128,7 +128,7 @@ def _shares(kinds: Rows) -> Plot:
         for of in ("bytes", "bits")
     ]
     order = [row["member"] for row in sorted(kinds, key=lambda row: -row["detail"].get("share of bits", 0.0))]
-    y = alt.Y("label:N", sort=order, title=None, axis=LABELS)
+    y = alt.Y("label:N", sort=order, title=None)
     x = alt.X("value:Q", title="share of all", scale=alt.Scale(zero=True), axis=alt.Axis(format=".0%"))
     tips = [
         alt.Tooltip("label:N", title="kind"),
@@ -191,7 +191,9 @@ def metric(name: str, rows: Rows) -> list[Plot]:
     strong = "generated" if name == "repetition" else None
     plots: list[Plot] = []
     for unit in dict.fromkeys(row["unit"] for row in shown):  # values of two units share no axis
-        file, title = (name, title_of(name)) if not plots else (f"{name}_{unit}", f"{title_of(name)}, {unit}")
+        file, title = name, title_of(name)
+        if plots:
+            file, title = f"{name}_{unit}", f"{title}, {TITLES.get(unit, unit)}"
         part = [row for row in shown if row["unit"] == unit]
         plots.append(intervals(file, title, caption, part, strong, whole=name not in SMALL))
     return plots

@@ -43,7 +43,12 @@ def theme(dark: bool) -> dict[str, Any]:
         },
         "axisX": {"tickCount": 5},
         "axisY": {"domain": False, "ticks": False, "tickCount": 5, "labelPadding": 6},
-        "axisYDiscrete": {"labelColor": color["ink"], "grid": False, "labelLimit": 170},
+        "axisYDiscrete": {
+            "labelColor": color["ink"],
+            "grid": False,
+            "labelPadding": 10,
+            "labelLimit": {"expr": "isFinite(containerSize()[0]) ? 0.45 * containerSize()[0] : 300"},
+        },
         "legend": {
             "labelColor": color["ink"],
             "titleColor": color["soft"],
