@@ -40,6 +40,13 @@ def test_a_model_whose_file_is_a_folder(tmp_path: Path, capsys: pytest.CaptureFi
     assert "holds no config.json" in capsys.readouterr().err
 
 
+def test_a_model_without_a_tokenizer_is_refused_by_every_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_json(tmp_path / "config.json", {})
+    for command in (["complete"], ["score"], ["evaluate", "--metric", "bits_per_byte", "--on"]):
+        assert cli.main([*command, __file__, "--model", str(tmp_path)]) == 1
+        assert "holds no tokenizer.json; name a model's folder" in capsys.readouterr().err
+
+
 def test_a_file_that_may_not_be_read_is_named(monkeypatch, capsys: pytest.CaptureFixture[str]):
     def run(options):
         raise PermissionError(13, "Permission denied", "a.json")

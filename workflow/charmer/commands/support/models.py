@@ -25,6 +25,7 @@ SHIPPED = CHECKOUT / "resources" / "pretrained"
 INSTALLED = Path(sysconfig.get_path("data")) / "share" / "charmer" / "pretrained"  # where a wheel puts it
 PRETRAINED = SHIPPED if SHIPPED.is_dir() or not INSTALLED.is_dir() else INSTALLED
 CONFIG, MANIFEST = "config.json", "release.json"
+FILES = (CONFIG, "tokenizer.json", "model.safetensors")
 SMOKE = "smoke"
 
 
@@ -67,8 +68,9 @@ def folder(name: str | None) -> Path:
         return PRETRAINED
     if name == "latest":
         return latest()
-    if not (Path(name) / CONFIG).is_file():
-        raise Failure(f"--model {name}: holds no {CONFIG}; name a model's folder (results/models/...), or latest")
+    lacks = next((file for file in FILES if not (Path(name) / file).is_file()), None)
+    if lacks is not None and not (Path(name) / MANIFEST).is_file():  # a released one is told how to be put back
+        raise Failure(f"--model {name}: holds no {lacks}; name a model's folder (results/models/...), or latest")
     return Path(name)
 
 
