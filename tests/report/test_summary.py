@@ -40,6 +40,8 @@ def test_a_run_without_a_summary_is_named(report: SimpleNamespace):
         (0.004, "share", "0.4 %"),
         (1.0, "share", "100 %"),
         (5_945_000, "parameters", "5.95 M"),
+        (999_999.99, "tokens", "1 M"),
+        (999_400, "tokens", "999 k"),
         (None, "share", "\N{EN DASH}"),
         (float("nan"), "bits/byte", "\N{EN DASH}"),
     ],

@@ -143,9 +143,8 @@ def _answers(found: Sequence[Member], axes: Mapping[str, Any]) -> list[str]:
     low, high = min(mean, key=mean.__getitem__), max(mean, key=mean.__getitem__)
     lines = []
     if low != high:
-        lines.append(
-            f"Bits per byte go from {mean[low]:.3f} ({low}) to {mean[high]:.3f} ({high}), as means over seeds."
-        )
+        seeds = ", as means over seeds" if any(len(of) > 1 for _, of in groups) else ""
+        lines.append(f"Bits per byte go from {mean[low]:.3f} ({low}) to {mean[high]:.3f} ({high}){seeds}.")
     told = f"Validation chooses {named(best)}"
     if QUALITY in best.metrics:
         value = best.metrics[QUALITY]

@@ -26,6 +26,7 @@ from charmer.report.plots import title_of as metric_title
 SEEDS = ("train.seed", "seed")
 COSTS = {"flops": "training FLOPs", "seconds": "seconds of training"}
 POINTS = 150  # of a learning curve, at most
+WIDTH = 330  # pixels that a legend may take, on a telephone too
 
 
 def number_of(label: str, member: Member, axis: str) -> float | None:
@@ -153,7 +154,7 @@ def costs(members: Sequence[Member], column: str) -> list[Plot]:
             chosen.mark_point(style="model", filled=True, size=64, opacity=1).encode(x=x, y=y, tooltip=tips),
         )
         caption = "On the line: the cheapest run for each quality. Every other run is bettered by one that costs less."
-        heading = f"{title_of(column)} for its cost in {cost}"
+        heading = f"{title_of(column)} for its cost in {COSTS[cost]}"
         plots.append(responsive(f"{column}-by-{cost}", heading, caption, chart, height=280))
     return plots
 
@@ -244,18 +245,19 @@ def _axis_of(axis: str, labels: Sequence[str], values: list[float]) -> Any:
         return alt.X("x:N", title=last(axis), sort=list(labels), scale=scale, axis=shown)
     ticks = sorted(set(values))
     grows = min(ticks) > 0 and max(ticks) / min(ticks) >= 4
-    scale = alt.Scale(type="log" if grows else "linear", nice=False, zero=False, padding=14)
+    scale = alt.Scale(nice=False, padding=14, **({"type": "log"} if grows else {"type": "linear", "zero": False}))
     shown = alt.Axis(values=ticks, format="~g" if max(ticks) < 1e5 else "~s", labelOverlap="greedy")
     return alt.X("x:Q", title=last(axis), scale=scale, axis=shown)
 
 
 def _powers(cost: str) -> Any:
-    return alt.Axis(format=".2~e" if cost == "flops" else "~g", labelOverlap="greedy", tickCount=5)
+    return alt.Axis(format="~s" if cost == "flops" else ",~f", labelOverlap="greedy", labelSeparation=8, tickCount=5)
 
 
 def _color(title: str, lines: list[str]) -> Any:
     """Colors of lines: from pale to deep where their order means something, that is where they begin with numbers."""
     ordered = len(lines) > 2 and all(np.char.isnumeric(line[:1]) for line in lines)
     kind = "O" if ordered else "N"
-    legend = alt.Legend(orient="top", columns=4, labelLimit=160, symbolType="stroke")
+    columns = max(1, WIDTH // (28 + 6 * max(map(len, lines))))
+    legend = alt.Legend(orient="top", columns=columns, labelLimit=160, symbolType="stroke")
     return alt.Color(f"line:{kind}", title=title, sort=lines, legend=legend)

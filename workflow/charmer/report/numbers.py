@@ -34,7 +34,7 @@ def interval(low: float | None, high: float | None, unit: str) -> str:
 def scaled(value: float) -> str:
     """12.3 k, 4.56 M: three significant digits."""
     for limit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= limit:
+        if abs(value) >= 0.9995 * limit:  # 999,999 is 1 M, and not 1e+03 k
             return f"{value / limit:.3g}{SPACE}{name}"
     return f"{value:.3g}"
 
