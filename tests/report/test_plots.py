@@ -57,6 +57,12 @@ def test_shares_end_at_one_and_bits_begin_at_zero():
     )  # where the number stands that the scale has no room for
 
 
+def test_a_change_for_the_worse_does_not_leave_the_scale():
+    change = {**row("change", -0.08), "low": -0.1, "high": -0.06}
+    (plot,) = plots.metric("fine_tuning", [change, row("recited", 0.03)])
+    assert domain(plot) == [-0.1, 0.03]
+
+
 def test_a_number_stands_behind_the_stroke_that_it_would_cover():
     near, far = row("near", 2.9, xz=3.0), row("far", 1.0, xz=3.0)
     plot = charts.intervals("c", "C", "", [near, far], beside="xz")

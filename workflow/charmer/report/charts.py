@@ -1,7 +1,7 @@
 """The kinds of plot that a report is made of, as Vega-Lite specifications.
 
 Notable here:
-- Scales begin at zero, and shares end at one, unless a plot's caption says otherwise.
+- Scales begin at zero (or below, where a value does), and shares end at one, unless a plot's caption says otherwise.
 - Every value that has an interval shows it; numbers stand beside the marks so that nobody reads them off an axis.
 - A curve of thousands of steps is drawn from at most `BINS` means, with the range of each bin as a band.
 """
@@ -142,7 +142,8 @@ def intervals(
     for point in data:
         if point["beside"] and 0 <= point["beside"] - point["end"] < 0.2 * highest:
             point["end"] = point["beside"]  # the stroke would stand in the number
-    domain = [0, 1] if unit == "share" and whole else [0, highest or 1]
+    lowest = min(0, *(point["value"] if point["low"] is None else point["low"] for point in data))
+    domain = [lowest, 1 if unit == "share" and whole else highest or 1]
     labels = ".0%" if unit == "share" else PLAIN
     x = alt.X(
         "value:Q",

@@ -251,7 +251,7 @@ def _axis_of(axis: str, labels: Sequence[str], values: list[float]) -> Any:
 
 
 def _powers(cost: str) -> Any:
-    return alt.Axis(format="~s" if cost == "flops" else ",~f", labelOverlap="greedy", labelSeparation=8, tickCount=5)
+    return alt.Axis(format="~s" if cost == "flops" else ",~f", labelOverlap="greedy", tickCount=5)
 
 
 def _color(title: str, lines: list[str]) -> Any:

@@ -24,7 +24,7 @@ from charmer.report.inputs import Rows, members, pick
 
 LARGEST = 11  # bars that stand for one package each; one more stands for the rest
 FOUND_BY = {"bom": "byte order mark", "declared": "declared", "utf-8": "not declared", "detected": "detected"}
-SMALL = ("repetition", "memorisation", "characters_saved")  # their shares are small: the scale does not end at one
+SMALL = ("repetition", "memorisation", "characters_saved", "fine_tuning")  # whose scale of shares ends before one
 STRETCH = "Mean of each stretch of steps, and range."
 METHODS = {
     "Wilson": "Wilson's score over",

@@ -41,7 +41,7 @@ def theme(dark: bool) -> dict[str, Any]:
             "gridColor": color["grid"],
             "labelFlush": False,
         },
-        "axisX": {"tickCount": 5},
+        "axisX": {"tickCount": 5, "labelSeparation": 8},
         "axisY": {"domain": False, "ticks": False, "tickCount": 5, "labelPadding": 6},
         "axisYDiscrete": {
             "labelColor": color["ink"],
