@@ -32,6 +32,12 @@ def test_the_suggestion_alone_is_on_standard_output_and_the_seed_decides_it(ask)
     assert ask(b"x = ", *drawn, "--seed", "4") != (0, first, "")
 
 
+def test_one_suggestion_waits_for_no_compiler(ask, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "charmer.inference.kernel", None)  # to import it is an error
+    monkeypatch.delitem(sys.modules, "charmer.inference.steps", raising=False)
+    assert ask(b"x = ", "--max-tokens", "2")[0] == 0
+
+
 def test_several_suggestions_are_numbered_and_differ(ask):
     _, out, _ = ask(b"x = ", "--n", "2", "--temperature", "1", "--max-tokens", "8", "--until", "file")
     first, second = out.split("# 2 of 2\n")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import errno
+import shutil
+import sys
+import threading
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from charmer.inference.forward import Forward, in_eight_bits
 from charmer.model.network import ModelConfig, Transformer
+
+needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="the kernel needs Numba")
 
 
 def network() -> Transformer:
@@ -31,7 +39,7 @@ def test_a_row_of_zeros_stays_one():
     assert not whole.any() and scales.isfinite().all()
 
 
-@pytest.mark.skipif(find_spec("numba") is None, reason="the kernel needs Numba")
+@needs_numba
 @pytest.mark.parametrize(
     ("dtype", "eight_bits", "off"),
     [
@@ -51,6 +59,62 @@ def test_the_kernel_and_pytorch_write_with_the_same_network(dtype, eight_bits, o
         forward.steps = None
         theirs = forward.extend(torch.tensor([9, 11]), [0, 1], [9, 9])
         assert (ours - theirs).abs().max() < off * theirs.abs().max()
+
+
+@needs_numba
+def test_pytorch_writes_until_the_kernel_is_there(monkeypatch: pytest.MonkeyPatch):
+    from charmer.inference import kernel
+
+    real, there = kernel.extend, threading.Event()
+    monkeypatch.setattr(kernel, "extend", lambda *given: (there.wait(60), real(*given)))
+    with torch.inference_mode():
+        forward = Forward(network(), 1, 24, torch.float32, compiled=True, eight_bits=True)
+        forward.read(torch.arange(9), 0, start=0)
+        forward.prepare()
+        early = forward.extend(torch.tensor([9]), [0], [9])  # it would wait here
+        assert not forward.steps.ready
+        there.set()
+        forward.steps.compiler.join()
+        assert forward.steps.ready
+        forward.read(torch.arange(9), 0, start=0)
+        late = forward.extend(torch.tensor([9]), [0], [9])
+        assert (early - late).abs().max() < 1e-5 * early.abs().max()
+
+
+@needs_numba
+def test_pytorch_goes_on_writing_where_the_kernel_fails(monkeypatch: pytest.MonkeyPatch, caplog):
+    from charmer.inference import kernel
+
+    def full(*given) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(kernel, "extend", full)
+    with torch.inference_mode():
+        forward = Forward(network(), 1, 24, torch.float32, compiled=True)
+        forward.read(torch.arange(9), 0, start=0)
+        forward.prepare()
+        forward.steps.compiler.join()
+        assert forward.extend(torch.tensor([9]), [0], [9]).isfinite().all()
+    assert "No space left on device" in caplog.text
+
+
+@needs_numba
+def test_the_kernel_needs_no_folder_that_may_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from charmer.inference import kernel
+
+    copy = tmp_path / "kernel.py"
+    shutil.copy(kernel.__file__, copy)
+    for name in ("__pycache__", "cache"):
+        (tmp_path / name).write_text("a file where a folder would be: nobody may write below it, not even root")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    spec = spec_from_file_location("kernel_without_cache", copy)
+    apart = module_from_spec(spec)
+    spec.loader.exec_module(apart)
+    found = np.empty((1, 2), np.float32)
+    apart.normalise(np.array([[3, 4]], np.float32), 0.0, found)
+    np.testing.assert_allclose(found, [[0.6, 0.8]])
 
 
 def test_a_copied_beginning_gives_the_logits_of_a_read_one():

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     infill = context.learned(models.folder(options.model))
     if after.strip() and not infill:
         print("charmer complete: this model learned no infilling; it reads what stands before alone", file=sys.stderr)
-    decoder = Decoder(network, tokenizer)
+    decoder = Decoder(network, tokenizer, compiled=False)  # to load compiled code takes as long as to write 250 tokens
     for number in range(options.n):
         if options.n > 1:
             print(f"{'' if number == 0 else chr(10)}# {number + 1} of {options.n}")

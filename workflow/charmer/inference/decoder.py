@@ -63,8 +63,8 @@ class Decoder:
         dtype: of the computation; None: bfloat16 where the device multiplies it natively, else float32, and where the
             kernel is compiled, with its weights in 8 bits.
         window: tokens that a row may hold; None: the model's context length.
-        compiled: whether tokens are written by `inference.kernel`, for which a processor compiles 5 s once; None: on a
-            processor, if Numba is installed.
+        compiled: whether tokens are written by `inference.kernel`, for which a processor compiles 5 s once, and loads
+            half a second in each process; None: on a processor, if Numba is installed.
         block: tokens of a prompt that are read at once, and shared with another prompt only as a whole.
     """
 
@@ -181,8 +181,14 @@ class Decoder:
         finally:
             self.release(slot)
 
-    def warm(self) -> None:
-        """Write two tokens and forget them, so that nobody waits for what is compiled, loaded or laid out first."""
+    def warm(self, aside: bool = False) -> None:
+        """Write two tokens and forget them, so that nobody waits for what is compiled, loaded or laid out first.
+
+        Args:
+            aside: compile in a thread of its own; until it is done, PyTorch writes the tokens.
+        """
+        if aside:
+            self._forward.prepare()
         for _ in self.stream(Request([], 2, begin=b" ", stop=frozenset())):
             pass
 

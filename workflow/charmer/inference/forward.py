@@ -4,7 +4,8 @@ Notable here:
 - It computes what `model.network` computes, and a test holds it to that. What differs is where things lie: queries,
   keys and values come out of one matrix, gate and up out of another; the gains of norms are multiplied into the
   matrix behind them, those of queries and keys (and the scale of the scores) into the tables of the rotary embedding.
-- With a compiler a token is written by one function instead (see `kernel`), which shares the keys and values.
+- With a compiler a token is written by one function instead (see `kernel`), which shares the keys and values; until it
+  is there, here too.
 - A row of the cache holds the token at position p in place p, so rows of any lengths lie side by side, and attention
   looks only at the part that is filled.
 - Of a prompt's last layer only the newest token's output is computed: nothing else is asked for.
@@ -152,7 +153,7 @@ class Forward:
 
     def extend(self, tokens: Tensor, slots: list[int], places: list[int]) -> Tensor:
         """Logits [B, V] behind one more token in each of `slots` (ascending), which takes the place `places[b]`."""
-        if self.steps is not None:
+        if self.steps is not None and self.steps.ready:
             return self.steps.extend(tokens, slots, places)
         rows, positions = (torch.tensor(numbers, device=tokens.device) for numbers in (slots, places))
         filled = max(places) + 1
@@ -176,6 +177,11 @@ class Forward:
             return seen.reshape(len(slots), -1)
 
         return self._logits(tokens, positions, attend)
+
+    def prepare(self) -> None:
+        """Compile the kernel, where there is one, while PyTorch writes."""
+        if self.steps is not None:
+            self.steps.prepare()
 
     def copy(self, source: int, target: int, length: int) -> None:
         """Take over the first `length` places of one slot into another."""

@@ -6,13 +6,15 @@ Notable here:
 - Rows are computed one after another with the same instructions: what a row writes does not depend on its neighbours.
 - Weights, keys and values are read as they are stored (float32, bfloat16, or whole numbers in 8 bits with a scale for
   each output); sums are in float32.
-- Compiled code is kept beside the module or in the person's cache folder, so that 5 s of compiling are spent once.
+- Compiled code is kept beside the module or in the person's cache folder, so that 5 s of compiling are spent once,
+  or where neither can be written, once a process.
 
 Shapes as in `inference.forward`. Matrices are [outputs, inputs], those of all layers in one array.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +23,7 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 FLOAT = np.float32
-OPTIONS: dict[str, Any] = {"fastmath": True, "nogil": True, "error_model": "numpy", "cache": True}
+OPTIONS: dict[str, Any] = {"fastmath": True, "nogil": True, "error_model": "numpy"}
 LOG2E, LN2 = FLOAT(1.4426950408889634), FLOAT(0.6931471805599453)
 
 Floats = NDArray[np.float32]
@@ -48,6 +50,14 @@ class Weights(NamedTuple):
     gains: Floats  # of normalised queries and keys, the scale of the scores among them: [layers, H + G, D]
     cosines: Floats  # [W, D / 2]
     sines: Floats
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """`function`, compiled when it is first called."""
+    try:
+        return njit(cache=True, **OPTIONS)(function)
+    except RuntimeError:  # Numba finds no folder that it may write
+        return njit(**OPTIONS)(function)
 
 
 def number(stored: Any) -> Any:
@@ -80,7 +90,7 @@ def _bits(value: Any, stored: Any) -> Any:
     return lambda value, stored: value
 
 
-@njit(**OPTIONS)
+@compiled
 def exponential(x: Any) -> Any:
     """e ** x to 3e-7 of itself, in operations that run on many values at once (the C library's do not)."""
     scaled = min(max(x, FLOAT(-87)), FLOAT(88)) * LOG2E
@@ -92,7 +102,7 @@ def exponential(x: Any) -> Any:
     return power * np.int32(np.int32(np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@njit(**OPTIONS)
+@compiled
 def product(matrix: Stored, scales: Floats, x: Floats, result: Floats) -> None:
     """`x` [N, inputs] with a matrix -> `result` [N, outputs]. A line of the matrix serves all rows while it is near."""
     for output in range(matrix.shape[0]):
@@ -103,7 +113,7 @@ def product(matrix: Stored, scales: Floats, x: Floats, result: Floats) -> None:
             result[row, output] = total * scales[output]
 
 
-@njit(**OPTIONS)
+@compiled
 def normalise(x: Floats, epsilon: float, result: Floats) -> None:
     """Each row of `x` [N, n] over the root of its sum of squares, n * epsilon added to that."""
     for row in range(x.shape[0]):
@@ -115,7 +125,7 @@ def normalise(x: Floats, epsilon: float, result: Floats) -> None:
             result[row, at] = x[row, at] * factor
 
 
-@njit(**OPTIONS)
+@compiled
 def turn(vectors: Floats, gains: Floats, cosines: Floats, sines: Floats) -> None:
     """Gains and the rotary embedding, in place: vectors and gains [n, D], angles [D / 2]."""
     half = vectors.shape[1] // 2
@@ -126,7 +136,7 @@ def turn(vectors: Floats, gains: Floats, cosines: Floats, sines: Floats) -> None
             vectors[head, at + half] = second * cosines[at] + first * sines[at]
 
 
-@njit(**OPTIONS)
+@compiled
 def attend(queries: Floats, keys: Stored, values: Stored, scores: Floats, result: Floats) -> None:
     """`queries` [R, D] to one group's `keys` and `values` [filled, D] -> `result` [R, D]; `scores` [W] is scratch."""
     filled, size = keys.shape
@@ -149,7 +159,7 @@ def attend(queries: Floats, keys: Stored, values: Stored, scores: Floats, result
                 result[query, at] += share * number(values[place, at])
 
 
-@njit(**OPTIONS)
+@compiled
 def extend(
     tokens: NDArray[np.int64],
     slots: NDArray[np.int64],

@@ -1,11 +1,15 @@
 """From PyTorch's tensors to the compiled kernel and back: nothing is copied but the weights, once.
 
-Notable here: the kernel reads and writes the keys and values that PyTorch fills while it reads prompts. bfloat16, which
-NumPy lacks, goes over as its bits.
+Notable here:
+- The kernel reads and writes the keys and values that PyTorch fills while it reads prompts. bfloat16, which NumPy
+  lacks, goes over as its bits.
+- So either can write the next token, and nobody need wait until the kernel is compiled: `prepare` does that aside.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +18,8 @@ from torch import Tensor
 
 from charmer.inference import kernel
 from charmer.inference.kernel import Stored, Weights
+
+logger = logging.getLogger(__name__)
 
 
 def _array(tensor: Tensor) -> Stored:
@@ -32,7 +38,14 @@ class Steps:
         angles: cosines and sines of the rotary embedding, [W, D / 2].
         keys, values: [layers, S, G, W, D]; kept, and written to.
         epsilon: of the norms.
+
+    Attributes:
+        ready: whether the kernel may be asked; without `prepare` it always may, and the first to ask waits.
+        compiler: the thread of `prepare`.
     """
+
+    ready = True
+    compiler: threading.Thread
 
     def __init__(
         self,
@@ -49,6 +62,23 @@ class Steps:
         self._weights = Weights(*map(_array, (embedding, *stacks, *head, gains, *angles)))
         self._keys, self._values, self._epsilon = _array(keys), _array(values), epsilon
         self._size = len(embedding)
+
+    def prepare(self) -> None:
+        """Compile the kernel, or load it, in a thread of its own; until then, and if it fails, it is not `ready`.
+
+        Python waits for the thread when it ends: a compiler that is cut off can take the process with it.
+        """
+        self.ready = False
+        self.compiler = threading.Thread(target=self._prepare, name="compiler")
+        self.compiler.start()
+
+    def _prepare(self) -> None:
+        try:
+            self.extend(torch.empty(0), [], [])  # no rows: everything is compiled, and nothing computed
+        except Exception as error:  # the kept code is damaged or the disk full, say: PyTorch writes as well
+            logger.warning("tokens are written without compiled code, about four times slower: %s", error)
+            return
+        self.ready = True
 
     def extend(self, tokens: Tensor, slots: list[int], places: list[int]) -> Tensor:
         """As `Forward.extend`."""

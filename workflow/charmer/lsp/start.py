@@ -36,7 +36,7 @@ def serve(options: argparse.Namespace) -> int:
     folder = models.folder(options.model)
     network, tokenizer = models.load(options)
     decoder = Decoder(network, tokenizer)
-    decoder.warm()
+    decoder.warm(aside=True)
     engine = Engine(decoder, context.learned(folder), calibration.read(folder), options.threads)
     settings = Settings(options.pause, options.manual, options.until, not options.no_check, options.check_pause)
     server = build(engine, settings)

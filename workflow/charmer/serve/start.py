@@ -42,7 +42,7 @@ def serve(
     folder = models.folder(options.model)
     network, tokenizer = models.load(options)
     decoder = Decoder(network, tokenizer, options.parallel)
-    decoder.warm()
+    decoder.warm(aside=True)
     say = (lambda line: print(line, flush=True)) if options.verbose else None
     service = Service(
         Scheduler(decoder, options.threads),
