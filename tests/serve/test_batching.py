@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 import torch
 from charmer.common.failure import Failure
-from charmer.inference.decoder import Decoder, Request
-from charmer.serve.batching import Scheduler
+from charmer.inference.decoder import Decoder, Request, Step
+from charmer.serve.batching import Ended, Run, Scheduler
 
 from .serving import SlowDecoder
 
 PROMPTS = [[65, 66, 67], [70], [65, 66, 67, 68, 69], [80, 81]]
 NEVER: frozenset[int] = frozenset()
+
+
+class StuckDecoder(Decoder):
+    """Stands still after some steps until it is free."""
+
+    steps = 3
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.free, self.done = threading.Event(), 0
+
+    def step(self, slots=None):
+        if self.done == self.steps:
+            assert self.free.wait(30)
+        self.done += 1
+        return super().step(slots)
 
 
 @pytest.fixture
@@ -47,6 +64,37 @@ def test_closing_the_events_frees_the_slots(scheduler: Scheduler):
     events.close()
     assert len(list(scheduler.stream(Request([66], 3, stop=NEVER)))) == 3
     assert scheduler.load.waiting == 0
+
+
+def test_when_its_time_is_over_a_row_ends_with_what_is_ready():
+    run = Run([Request([65], 9)] * 2, lambda: False)
+    late, other = run.rows
+    late.ready = time.monotonic() - 10
+    late.tell(Step(65, 0.0, ()))
+    late.tell(Step(66, 0.0, ()))
+    events = run.events(limit=5)
+    assert [(row.index, step and step.token) for row, step in (next(events) for _ in range(3))] == [
+        (0, 65),
+        (0, 66),
+        (0, None),  # though nobody said so
+    ]
+    assert late.late and late.over() and not other.over()
+    for row in (late, other):
+        row.tell(Step(67, 0.0, ()))
+        row.tell(Ended())
+    assert [(row.index, step and step.token) for row, step in events] == [(1, 67), (1, None)]
+    assert not other.late
+
+
+def test_a_step_that_takes_long_keeps_no_row_beyond_its_time(model, tokenizer):
+    stuck = StuckDecoder(model, tokenizer, 1, torch.float32)
+    scheduler = Scheduler(stuck)
+    scheduler.start()
+    run = scheduler.submit([Request([65], 9, stop=NEVER)])
+    steps = [step for _, step in run.events(limit=0.05)]
+    assert steps[-1] is None and len(steps) <= 1 + stuck.steps and run.rows[0].late
+    stuck.free.set()
+    scheduler.close()
 
 
 def test_a_row_that_waits_can_be_cancelled(scheduler: Scheduler):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from charmer.inference.decoder import Step
-from charmer.serve.generation import Place, Text, dedent, marked, parsed
+from charmer.inference.suggest import Draft
+from charmer.serve.generation import Middle, Place, Text, Writer, dedent, marked, parsed
 from charmer.tokens.tokenizer import Tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 BYTES = Tokenizer.bytewise()
 
 
-def written(text: Text, what: str) -> list[str]:
+def written(text: Writer, what: str) -> list[str]:
     """What is shown after each byte of `what`, and at the end."""
     return [text.push(Step(byte, 0.0, ())) for byte in what.encode()] + [text.finish()]
 
@@ -65,8 +66,15 @@ def test_what_the_prompt_ends_with_is_not_shown_again():
 
 def test_a_line_that_is_indented_less_is_left_away():
     text = Text(BYTES, indent=4)
-    assert "".join(written(text, "a\n    b\n\n  c")) == "a\n    b" and text.over
+    assert "".join(written(text, "a\n    b\n\n  c")) == "a\n    b" and text.over and text.dedented
     assert dedent("a\n    b\n", 4) is None and dedent("a\nb", 0) is None and dedent("a\n\n b", 4) == 1
+
+
+def test_a_suggestion_ends_before_a_line_that_is_indented_less():
+    draft = Draft(BYTES, 200, "def f():\n        x = 1\n        ", until="file")
+    middle = Middle(BYTES, draft, stops=["return"], indent=8)
+    assert "".join(written(middle, "y = 2\n    return x\n")) == "y = 2"
+    assert middle.over and middle.dedented and middle.word == ""
 
 
 @given(st.text("ab\n st", max_size=40), st.lists(st.text("ab\n st", min_size=1, max_size=4), max_size=3))

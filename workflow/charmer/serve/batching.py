@@ -13,6 +13,7 @@ Notable here:
 from __future__ import annotations
 
 import contextlib
+import math
 import queue
 import threading
 import time
@@ -43,6 +44,7 @@ class Row:
         index: its place among them.
         cached, read: tokens of its prompt that were known, and that were read; 0 before it is admitted.
         began, ready: `time.monotonic()` when its prompt began to be read, and when it was; None before.
+        late: whether it ended because its time was over.
     """
 
     run: Run
@@ -53,6 +55,7 @@ class Row:
     began: float | None = None
     ready: float | None = None
     stopped: bool = False
+    late: bool = False
 
     def stop(self) -> None:
         """Let this row end before its next step; the others of its request go on."""
@@ -79,27 +82,49 @@ class Run:
         self.arrived: queue.SimpleQueue[tuple[Row, Step | Ended]] = queue.SimpleQueue()
         self.rows = [Row(self, request, index) for index, request in enumerate(requests)]
 
-    def events(self) -> Generator[tuple[Row, Step | None], None, None]:
+    def events(self, limit: float = math.inf) -> Generator[tuple[Row, Step | None], None, None]:
         """The tokens of all rows as they are written, each with its row; None where a row has ended.
 
         Closing the iterator cancels what still runs.
 
+        Args:
+            limit: seconds from the end of its prompt's reading after which a row ends with what was written by then,
+                whatever the scheduler computes meanwhile.
+
         Raises:
             Failure: a value of a request is out of its range.
         """
-        left = len(self.rows)
+        going = list(self.rows)
         try:
-            while left:
-                row, event = self.arrived.get()
+            while going:
+                row, event = self._next(going, limit)
+                if row not in going:  # written when its time was over
+                    continue
                 if isinstance(event, Step):
                     yield row, event
                     continue
                 if event.error is not None:
                     raise event.error
-                left -= 1
+                going.remove(row)
                 yield row, None
         finally:
             self.gone = True
+
+    def _next(self, going: Sequence[Row], limit: float) -> tuple[Row, Step | Ended]:
+        """The next event; the end of a row whose time is over, once all that was written for it is taken."""
+        ends = [(row.ready + limit, row.index) for row in going if row.ready is not None]
+        end, index = min(ends, default=(math.inf, 0))
+        if end == math.inf:
+            return self.arrived.get()
+        if (left := end - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                return self.arrived.get(timeout=left)
+        late = self.rows[index]
+        late.late = True
+        late.stop()
+        with contextlib.suppress(queue.Empty):
+            return self.arrived.get_nowait()
+        return late, Ended()
 
 
 @dataclass

@@ -87,11 +87,13 @@ class Writer(Protocol):
         text: all that has been shown.
         over: whether it has ended, and nothing more need be computed.
         word: the stop word that ended it, if one did.
+        dedented: whether a line that is indented too little ended it.
     """
 
     text: str
     over: bool
     word: str
+    dedented: bool
 
     def push(self, step: Step) -> str:
         """One more token; gives the text that may be shown now."""
@@ -115,7 +117,7 @@ class Text:
         self._stops, self._indent = stops, indent
         self._held = ""
         self.text = self.word = ""
-        self.over = False
+        self.over = self.dedented = False
 
     def push(self, step: Step) -> str:
         return self._more(self._decode.decode(self._pieces.fresh(step.token)))
@@ -136,6 +138,7 @@ class Text:
             ends.append((line, ""))
         if ends:
             place, self.word = min(ends)
+            self.dedented = not self.word
             new, self._held, self.over = self._held[:place], "", True
             return self._show(new)
         kept = len(self._held) - self._undecided()
@@ -161,7 +164,7 @@ class Middle:
         self._draft, self._stops, self._indent = draft, stops, indent
         self._pieces, self._written = Pieces(tokenizer, draft.request.begin), b""
         self.text = self.word = ""
-        self.over = False
+        self.over = self.dedented = False
 
     def push(self, step: Step) -> str:
         self._written += self._pieces.fresh(step.token)
@@ -169,14 +172,14 @@ class Middle:
         return self._show(self._draft.settled())
 
     def finish(self) -> str:
-        if self.over:
+        if self.over and not self.dedented:
             found = [(place, word) for word in self._stops if (place := self._written.find(word.encode())) >= 0]
             self.word = min(found, default=(0, ""))[1]
         return self._show(self._draft.text())
 
     def _show(self, text: str) -> str:
         if (end := dedent(text, self._indent)) is not None:
-            text, self.over = text[:end], True
+            text, self.over, self.dedented = text[:end], True, True
         new = text[len(self.text) :]
         self.text += new
         return new

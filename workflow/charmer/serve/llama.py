@@ -5,13 +5,15 @@ Notable here:
   behind the cursor, and are the model's likeliest ones where the request names no temperature. `prompt` is the cursor's
   line up to the cursor, as llama.vim and llama.vscode send it.
 - `n_predict` 0 reads the prompt and writes nothing, so that the next request finds it known.
-- When `t_max_predict_ms` is over, counted from the end of the prompt's reading, what is ready is the answer.
+- When `t_max_predict_ms` is over, counted from the end of the prompt's reading, what is ready is the answer, at once,
+  be it a whole line or not (llama.cpp's own server goes on up to the first newline).
 - What the answers look like is in `llama_answers`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -65,7 +67,7 @@ def _complete(
     temperature: float,
     ticket: Ticket,
 ) -> Iterator[Any]:
-    seed, copies, limit = seeded(body.seed), body.n_cmpl or 1, body.t_max_predict_ms or 0
+    seed, copies, limit = seeded(body.seed), body.n_cmpl or 1, body.t_max_predict_ms or 0  # -1 and 0: none
     if len(prompts) * copies > MOST_ROWS:
         raise Failure(f"prompt: {len(prompts) * copies} completions; at most {MOST_ROWS} in one request")
     answers = [
@@ -74,10 +76,11 @@ def _complete(
         for copy in range(copies)
     ]
     run = service.scheduler.submit([answer.request for answer in answers], ticket.cancelled)
-    with contextlib.closing(run.events()) as events:
+    with contextlib.closing(run.events(limit / 1000 if limit > 0 else math.inf)) as events:
         for row, step in events:
             answer = answers[row.index]
             if step is None:
+                answer.late = row.late and not answer.writer.over
                 new = answer.writer.finish()
                 if body.stream:
                     if new:
@@ -85,9 +88,7 @@ def _complete(
                     yield fields(whole(service, body, row, answer) | {"content": "", "tokens": []}, body)
                 continue
             new = _push(answer, step, body)
-            late = limit > 0 and row.ready is not None and (answer.last - row.ready) * 1000 > limit
-            if late or answer.writer.over:
-                answer.late = late and not answer.writer.over
+            if answer.writer.over:
                 row.stop()
             if body.stream and new:
                 yield part(row, answer, new, [step.token])

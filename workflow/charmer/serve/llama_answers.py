@@ -39,11 +39,11 @@ class Answer:
     last: float = 0.0
 
     def stop_type(self) -> str:
-        """Why it ended, in llama.cpp's words."""
+        """Why it ended, in llama.cpp's words, for which `n_indent` is a limit too."""
         if self.writer.word:
             return "word"
-        limit = self.late or (len(self.tokens) >= self.request.max_tokens and not self.writer.over)
-        return "limit" if limit else "eos"
+        full = len(self.tokens) >= self.request.max_tokens and not self.writer.over
+        return "limit" if full or self.late or self.writer.dedented else "eos"
 
 
 def part(row: Row, answer: Answer, text: str, tokens: list[int]) -> dict[str, Any]:
