@@ -62,16 +62,29 @@ def test_the_kernel_and_pytorch_write_with_the_same_network(dtype, eight_bits, o
 
 
 @needs_numba
+def test_what_is_compiled_aside_is_what_is_asked_for():
+    from charmer.inference import kernel
+
+    with torch.inference_mode():
+        forward = Forward(network(), 1, 24, torch.float32, compiled=True, eight_bits=True)
+    forward.steps.extend(torch.empty(0), [], [])
+    before = list(kernel.extend.signatures)
+    kernel.compile_for("int8", "float32")
+    assert kernel.extend.signatures == before
+
+
+@needs_numba
 def test_pytorch_writes_until_the_kernel_is_there(monkeypatch: pytest.MonkeyPatch):
     from charmer.inference import kernel
 
     real, there = kernel.extend, threading.Event()
     monkeypatch.setattr(kernel, "extend", lambda *given: (there.wait(60), real(*given)))
+    monkeypatch.setattr(sys, "executable", shutil.which("true"))  # no process compiles: this one does
     with torch.inference_mode():
         forward = Forward(network(), 1, 24, torch.float32, compiled=True, eight_bits=True)
         forward.read(torch.arange(9), 0, start=0)
         forward.prepare()
-        early = forward.extend(torch.tensor([9]), [0], [9])  # it would wait here
+        early = forward.extend(torch.tensor([9]), [0], [9])  # the kernel would wait
         assert not forward.steps.ready
         there.set()
         forward.steps.compiler.join()
@@ -82,20 +95,22 @@ def test_pytorch_writes_until_the_kernel_is_there(monkeypatch: pytest.MonkeyPatc
 
 
 @needs_numba
-def test_pytorch_goes_on_writing_where_the_kernel_fails(monkeypatch: pytest.MonkeyPatch, caplog):
+@pytest.mark.parametrize("python", ["/nowhere/python", "true"])
+def test_pytorch_goes_on_writing_where_the_kernel_fails(python: str, monkeypatch: pytest.MonkeyPatch, caplog):
     from charmer.inference import kernel
 
     def full(*given) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(kernel, "extend", full)
+    monkeypatch.setattr(sys, "executable", shutil.which(python) or python)
     with torch.inference_mode():
         forward = Forward(network(), 1, 24, torch.float32, compiled=True)
         forward.read(torch.arange(9), 0, start=0)
         forward.prepare()
         forward.steps.compiler.join()
         assert forward.extend(torch.tensor([9]), [0], [9]).isfinite().all()
-    assert "No space left on device" in caplog.text
+    assert "No space left on device" in caplog.text or "/nowhere/python" in caplog.text
 
 
 @needs_numba

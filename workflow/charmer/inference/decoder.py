@@ -185,7 +185,7 @@ class Decoder:
         """Write two tokens and forget them, so that nobody waits for what is compiled, loaded or laid out first.
 
         Args:
-            aside: compile in a thread of its own; until it is done, PyTorch writes the tokens.
+            aside: compile in a process of its own; until it is done, PyTorch writes the tokens.
         """
         if aside:
             self._forward.prepare()

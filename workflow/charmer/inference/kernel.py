@@ -217,3 +217,12 @@ def extend(
                 x[row, at] += near[row, at]
     normalise(x, epsilon, near)
     product(weights.head, weights.head_scales, near, logits)
+
+
+def compile_for(number: str, cache: str) -> None:
+    """Compile `extend` for matrices of `number` and keys and values of `cache`, names of NumPy's types, and keep it."""
+    matrix, matrices, scales = np.zeros((1, 1), number), np.zeros((1, 3, 1), number), np.zeros((1, 1), FLOAT)
+    stacks = (matrices, scales) * 4
+    weights = Weights(np.zeros((1, 1), cache), *stacks, matrix, scales[0], np.zeros((1, 1, 1), FLOAT), scales, scales)
+    none, kept = np.zeros(0, np.int64), np.zeros((1, 1, 1, 1, 1), cache)
+    extend(none, none, none, weights, kept, kept, 0.0, np.zeros((0, 1), FLOAT))

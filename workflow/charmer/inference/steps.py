@@ -9,8 +9,12 @@ Notable here:
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +24,7 @@ from charmer.inference import kernel
 from charmer.inference.kernel import Stored, Weights
 
 logger = logging.getLogger(__name__)
+POLL = 0.1  # seconds between two looks at whether the compiler is done
 
 
 def _array(tensor: Tensor) -> Stored:
@@ -64,17 +69,26 @@ class Steps:
         self._size = len(embedding)
 
     def prepare(self) -> None:
-        """Compile the kernel, or load it, in a thread of its own; until then, and if it fails, it is not `ready`.
+        """Compile the kernel aside, or load it; until then, and if that fails, it is not `ready`.
 
-        Python waits for the thread when it ends: a compiler that is cut off can take the process with it.
+        A process of its own compiles: Python runs one thread at a time, and a compiler would hold it for most of 10 s.
         """
         self.ready = False
         self.compiler = threading.Thread(target=self._prepare, name="compiler")
         self.compiler.start()
 
     def _prepare(self) -> None:
+        number, cache = self._weights.head.dtype.name, self._keys.dtype.name
+        code = f"from {kernel.__package__} import kernel; kernel.compile_for({number!r}, {cache!r})"
+        quiet: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         try:
-            self.extend(torch.empty(0), [], [])  # no rows: everything is compiled, and nothing computed
+            # -P: no module out of the folder in which somebody works. A session of its own: Ctrl-C is not meant for it.
+            compiling = subprocess.Popen([sys.executable, "-P", "-c", code], start_new_session=True, **quiet)
+            while compiling.poll() is None:
+                if not threading.main_thread().is_alive():
+                    return  # Python ends; what is compiled serves the next
+                time.sleep(POLL)
+            self.extend(torch.empty(0), [], [])  # no rows: this loads it, and compiles where nothing could be kept
         except Exception as error:  # the kept code is damaged or the disk full, say: PyTorch writes as well
             logger.warning("tokens are written without compiled code, about four times slower: %s", error)
             return
