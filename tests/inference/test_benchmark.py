@@ -21,4 +21,4 @@ def test_the_table_of_a_small_model(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "0.0 M parameters" in printed and "behind 128 tokens" in printed
     assert all(float(rate.replace(",", "")) > 0 for rate in re.search(r"charmer +(\S+) +(\S+)", printed).groups())
-    assert re.search(r"one line behind 192 tokens.*\nprefix known +\d+ +\d+\nprefix unknown +\d+ +\d+\n", printed)
+    assert re.search(r"one line behind 208 tokens.*\nprefix known +\d+ +\d+\nprefix unknown +\d+ +\d+\n", printed)

@@ -5,7 +5,7 @@
 Notable here:
 - Rates are those of the fastest repeat, and the programs take turns, so that others on the machine count little.
 - Prompts are of Python's standard library, which lies everywhere. Rates are measured behind prompts that half of the
-  window holds. Suggestions come after 1,000 tokens, or as many as three quarters of the window hold: with the prefix
+  window holds. Suggestions come after 1,000 tokens, or as many as the window holds beside a line: with the prefix
   known (a person has typed one more character since the last suggestion) and unknown (another file).
 - Without --gguf, or without llama-cpp-python, its columns are left away.
 """
@@ -28,7 +28,7 @@ import torch
 
 from charmer.common.failure import Failure
 from charmer.inference.decoder import Decoder, Request
-from charmer.inference.suggest import Draft, suggest
+from charmer.inference.suggest import MAX_TOKENS, Draft, suggest
 from charmer.model import folder
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -112,7 +112,7 @@ def benchmark(model: Path, gguf: Path | None, threads: int, repeats: int) -> Non
     print(f"{'':32}{'reads':>10}{'writes':>10}")
     for name, (read, written) in zip(names, rates, strict=True):
         print(f"{name:32}{read:10,.0f}{written:10,.0f}")
-    length = min(CONTEXT, decoder.window * 3 // 4)
+    length = min(CONTEXT, max(decoder.window - MAX_TOKENS["line"], half))
     known, unknown = latencies(decoder, passages(tokenizer, length, repeats))
     print(f"\none line behind {length} tokens, ms{'median':>12}{'95 %':>10}")
     for name, times in (("prefix known", known), ("prefix unknown", unknown)):
