@@ -25,7 +25,9 @@ def test_what_cannot_be_is_one_line_with_the_cure(
     (tmp_path / "file").write_text("mine")
     for model, arguments, words in (
         (uniform.folder, ("--to", "hf", "--out", tmp_path / "out", "--type", "F16"), "use --to gguf"),
+        (uniform.folder, ("--to", "hf", "--out", tmp_path / "out", "--type", "F32"), "leave it out"),
         (uniform.folder, ("--to", "hf", "--out", tmp_path / "file"), "is a file; name a folder"),
+        (uniform.folder, ("--to", "hf", "--out", tmp_path / "file" / "in"), "can't be written (Not a directory)"),
         (tmp_path, ("--to", "hf", "--out", tmp_path / "out"), "holds no config.json"),
     ):
         assert export(model, *arguments) == 1

@@ -22,8 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--type",
         type=str.upper,
         choices=["F32", "F16", "BF16", "Q8_0"],
-        default="F32",
-        help="number type of the matrices in gguf; the others are F32 (default: F32)",
+        help="number type of the matrices in gguf (default: F32); onnx is F32, and hf keeps that of the weights",
     )
     models.add_arguments(parser)
 
@@ -39,9 +38,14 @@ def run(options: argparse.Namespace) -> None:
 
     chosen = models.folder(options.model)
     module = importlib.import_module(f"charmer.export.{options.to}")
-    if options.type not in module.TYPES:
-        raise Failure(f"--type {options.type}: --to {options.to} writes {', '.join(module.TYPES)}; use --to gguf")
+    kind = options.type or module.TYPES[0]
+    if kind not in module.TYPES:
+        raise Failure(f"--type {kind}: not with --to {options.to}; leave it out, or use --to gguf")
     if options.out.is_file() and options.out.suffix != f".{options.to}":
         raise Failure(f"--out {options.out}: is a file; name a folder")
-    for file in module.write(chosen, options.out, options.type):
+    try:
+        files = module.write(chosen, options.out, kind)
+    except OSError as error:
+        raise Failure(f"--out {options.out}: can't be written ({error.strerror}); name another place") from error
+    for file in files:
         print(f"{file.stat().st_size:13,} bytes  {file}")

@@ -17,10 +17,10 @@ from charmer.model import folder
 from charmer.model.shape import CONFIG, TOKENIZER, WEIGHTS
 from charmer.tokens.tokenizer import Tokenizer
 
-TYPES = ("F32",)
+TYPES = ("stored",)
 
 
-def write(model: Path, out: Path, number_type: str = "F32") -> list[Path]:
+def write(model: Path, out: Path, number_type: str = "stored") -> list[Path]:
     """Write the folder `out` from a model's folder.
 
     Raises:
