@@ -73,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--tokens", type=Path, required=True, help="of held-out files, val.parquet beside val.npy")
-    parser.add_argument("--bytes", type=int, default=200_000, help="of files, before they are cut to a window")
+    parser.add_argument("--bytes", type=int, default=500_000, help="of files, of which the windows hold less than half")
     parser.add_argument("--llama", action="store_true", help="ask llama.cpp too")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
