@@ -178,6 +178,7 @@ def test_prompts_of_tokens_and_texts(served: Served):
     body = {"n_predict": 4, "temperature": 0}
     mixed = served.post("/completion", {**body, "prompt": [*tokens[:2], "clip("]})
     assert mixed["tokens_evaluated"] >= 3
+    assert served.post("/completion", {**body, "prompt": []})["tokens_predicted"] == 4  # nothing stands before
     both = served.post("/completion", {**body, "prompt": ["def clip(", "return "]})
     assert [one["index"] for one in both] == [0, 1]
     assert both[0]["content"] == served.post("/completion", {**body, "prompt": "def clip("})["content"]

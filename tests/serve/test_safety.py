@@ -102,10 +102,23 @@ def strict(model, tokenizer):
 def test_a_body_that_is_too_long(strict: Served):
     status, _, body = strict.request("POST", "/v1/completions", b'{"prompt": "' + b"a" * 30_000 + b'"}')
     assert status == 413 and b"longer than 20,000 bytes" in body
-    chunks = b"".join(b"1000\r\n" + b"a" * 4096 + b"\r\n" for _ in range(10))
+    chunks = b"".join(b"1000\r\n" + b"a" * 4096 + b"\r\n" for _ in range(10)) + b"0\r\n\r\n"
     head = b"POST /infill HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert strict.raw(head + chunks).startswith(b"HTTP/1.1 413 ")
     strict.until(lambda: strict.service.outcomes.counts == {"refused": 2})
+
+
+def test_who_sends_ten_megabytes_gets_to_read_why_they_are_refused(served: Served):
+    status, _, body = served.request("POST", "/v1/completions", b'{"prompt": "' + b"a" * 10_000_000 + b'"}')
+    assert status == 413 and b"longer than 2,000,000 bytes" in body
+
+
+def test_a_body_beyond_all_measure_is_not_even_read(strict: Served):
+    announced = b"POST /infill HTTP/1.1\r\nHost: localhost\r\nContent-Length: 64000001\r\n\r\n"
+    asked_first = b"POST /infill HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20001\r\nExpect: 100-continue\r\n\r\n"
+    for head in (announced, asked_first):
+        with strict.open(head) as connection:
+            assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
 def test_senders_that_are_too_slow(strict: Served):

@@ -195,9 +195,9 @@ class Completion(Options):
     prompt: str | Mixed | list[str | Mixed]
 
     def prompts(self) -> list[str | list[int | str]]:
-        """One or several; a list of texts alone is several, one with a token among them is one."""
-        if isinstance(self.prompt, str):
-            return [self.prompt]
+        """One or several: a list of texts alone is several, one with a token in it or with nothing is one."""
+        if isinstance(self.prompt, str) or not self.prompt:
+            return [self.prompt]  # type: ignore[list-item]
         several = all(isinstance(part, str | list) for part in self.prompt)
         return list(self.prompt) if several else [self.prompt]  # type: ignore[arg-type, list-item]
 

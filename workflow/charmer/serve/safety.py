@@ -43,12 +43,15 @@ class Limits:
 
     Attributes:
         body_bytes: of a request's body.
+        drained_bytes: of a body that is too long, which are read and thrown away: most clients read an answer only when
+            they have sent everything.
         body_seconds: in which it must have arrived.
         head_seconds: the same for a request's line and headers.
         connections: open at once; further ones are answered 503.
     """
 
     body_bytes: int = 2_000_000
+    drained_bytes: int = 64_000_000
     body_seconds: float = 20.0
     head_seconds: float = 10.0
     connections: int = 512
@@ -159,21 +162,26 @@ class Guard:
         """The body, or what is wrong with it; neither where the client left."""
         limits = self.limits
         too_long = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {limits.body_bytes:,} bytes"
-        if int(headers.get("content-length", 0)) > limits.body_bytes:
+        length = int(headers.get("content-length", 0))
+        if length > limits.drained_bytes or (length > limits.body_bytes and "expect" in headers):
             return None, too_long
-        body = bytearray()
+        body, size = bytearray(), 0
         try:
             async with asyncio.timeout(limits.body_seconds):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         return None, None
-                    body += message.get("body", b"")
-                    if len(body) > limits.body_bytes:
+                    size += len(message.get("body", b""))
+                    if size <= limits.body_bytes:
+                        body += message.get("body", b"")
+                    elif size > limits.drained_bytes or not message.get("more_body", False):
                         return None, too_long
                     if not message.get("more_body", False):
                         return bytes(body), None
         except TimeoutError:
+            if size > limits.body_bytes:
+                return None, too_long
             return None, (HTTPStatus.REQUEST_TIMEOUT, f"the body took longer than {limits.body_seconds:g} s")
 
 
