@@ -30,6 +30,14 @@ def test_memory_grows_with_files_and_folders_and_doubles_with_every_attempt(tmp_
     assert [demand(None, inputs, attempt) for attempt in (1, 2, 3)] == [2024, 4048, 8096]
 
 
+def test_a_later_attempt_asks_for_no_more_than_its_rule_may_have_and_for_no_less_than_the_first():
+    most = {"scrape": 5000.0, "curate": 1500.0}
+    demand = grown(2000, most=most.__getitem__)
+    assert [demand(None, [], attempt, "scrape") for attempt in (1, 2, 3, 4)] == [2000, 4000, 5000, 5000]
+    assert [demand(None, [], attempt, "curate") for attempt in (1, 2)] == [2000, 2000]
+    assert demand(None, [], 1, "a rule that nobody asks about") == 2000
+
+
 def test_what_is_not_there_yet_leaves_the_amount_open(tmp_path):
     with pytest.raises(FileNotFoundError):
         grown(2000, per_mb=8)(None, [f"{tmp_path}/none"], 1)

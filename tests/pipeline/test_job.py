@@ -24,6 +24,7 @@ def snakemake(tmp_path, monkeypatch):
         rule="train",
         threads=2,
         log=["logs/train.log"],
+        input=["windows.npy"],
         output=Output(settings=Output.settings),
         scriptdir=str(tmp_path),
         params=SimpleNamespace(job={"settings": {"seed": 1}, "code": fingerprint(tmp_path / "train.py")}),

@@ -1,11 +1,12 @@
 """What Slurm did to a job, or will not do, is said in one line."""
 
+import math
 import time
 from pathlib import Path
 
 import pytest
 from charmer.pipeline import slurm
-from charmer.pipeline.slurm import Watch, endings, waiting
+from charmer.pipeline.slurm import Bounds, Watch, endings, left_behind, limits, waiting
 
 TIMEOUT = """\
 Error in rule train:
@@ -101,18 +102,73 @@ def test_a_queue_with_nothing_of_ours_says_nothing():
     assert waiting("", Path("/work")) == waiting("slurm_load_jobs error\n", Path("/work")) == []
 
 
-def test_the_watch_says_a_line_once_and_forgets_it_when_the_job_has_started(tmp_path, monkeypatch, capsys):
-    squeue = tmp_path / "squeue"
-    squeue.write_text(f"#!/bin/sh\ncat {tmp_path}/queue\n")
-    squeue.chmod(0o755)
-    (tmp_path / "queue").write_text(QUEUE.splitlines(keepends=True)[0])
+@pytest.fixture
+def says(tmp_path, monkeypatch):
+    """Put a program on the path that says what the file of its name holds, and leaves a line a call in `asked`."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    def say(program: str, text: str) -> None:
+        path = tmp_path / program
+        path.write_text(f'#!/bin/sh\necho "$0 $*" >> {tmp_path}/asked\ncat {tmp_path}/{program}.txt\n')
+        path.chmod(0o755)
+        (tmp_path / f"{program}.txt").write_text(text)
+
+    return say
+
+
+def test_jobs_of_a_call_that_is_gone_are_named_with_what_ends_them(says, tmp_path):
+    says("squeue", QUEUE)
+    assert left_behind(Path("/work")) == [
+        "Slurm still has jobs of a call that is gone; wait for them, or: scancel 3 4 5 6 7 9"
+    ]
+    assert left_behind(Path("/elsewhere/still")) == []
+    assert "--states=PENDING,RUNNING,SUSPENDED" in (tmp_path / "asked").read_text()
+
+
+# What sinfo of Slurm 22.05 says with --Node and --format=%P|%l|%m.
+NODES = """\
+main*|infinite|64000
+short|10:00|64000
+main*|infinite|128000
+long|7-12:30:00|64000
+odd|n/a|64000
+"""
+
+
+def test_the_bounds_of_a_partition_are_its_limit_in_minutes_and_its_largest_node():
+    assert limits(NODES) == {
+        "main": (math.inf, 128_000),
+        None: (math.inf, 128_000),
+        "short": (10, 64_000),
+        "long": (7 * 1440 + 750, 64_000),
+        "odd": (math.inf, 64_000),
+    }
+
+
+def test_slurm_is_asked_once_for_what_the_rules_may_have(says, tmp_path):
+    says("sinfo", NODES)
+    bounds = Bounds({"train": "long", "scrape": None, "report": "attic"}.__getitem__, asked=True)
+    assert not (tmp_path / "asked").exists(), "not before somebody wants to know"
+    assert [bounds.minutes(rule) for rule in ("train", "scrape", "report")] == [10_830, math.inf, math.inf]
+    assert [bounds.megabytes(rule) for rule in ("train", "scrape", "report")] == [64_000, 128_000, math.inf]
+    assert len((tmp_path / "asked").read_text().splitlines()) == 1
+
+
+def test_where_slurm_does_not_answer_or_is_not_asked_nothing_is_bounded(tmp_path, monkeypatch, says):
+    says("sinfo", NODES)
+    assert Bounds({"train": "short"}.get, asked=False).minutes("train") == math.inf
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    assert Bounds({"train": "short"}.get, asked=True).minutes("train") == math.inf
+
+
+def test_the_watch_says_a_line_once_and_forgets_it_when_the_job_has_started(says, monkeypatch, capsys):
+    says("squeue", QUEUE.splitlines(keepends=True)[0])
     monkeypatch.setattr(slurm, "SECONDS", 0.01)
     watch = Watch(Path("/work"))
     watch.begin()
     until(lambda: watch.stuck)
     (line,) = watch.stuck
-    (tmp_path / "queue").write_text("")
+    says("squeue", "")
     until(lambda: not watch.stuck)
     watch.end()
     assert capsys.readouterr().err == line + "\n"

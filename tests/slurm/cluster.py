@@ -10,12 +10,14 @@ Notable here:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -53,6 +55,7 @@ NodeName=north NodeHostname=north NodeAddr=127.0.0.1 Port={ports[1]} CPUs={cores
 NodeName=south NodeHostname=south NodeAddr=127.0.0.1 Port={ports[2]} CPUs={cores} RealMemory={memory}
 PartitionName=main Nodes=north,south Default=YES MaxTime=INFINITE State=UP
 PartitionName=short Nodes=north,south MaxTime=10 State=UP
+PartitionName=longer Nodes=north,south MaxTime=150 State=UP
 """
 # /etc of a node: what only this Slurm knows lies over what the machine has, in the node's mounts alone.
 NODE = """\
@@ -131,6 +134,18 @@ class Cluster:
         process.kill()
         process.wait()
 
+    @contextlib.contextmanager
+    def unshared(self, folder: Path) -> Iterator[None]:
+        """While this lasts each node has a folder of its own in this place; nobody else sees what it writes there."""
+        nodes = [["nsenter", f"--target={self._daemons[name].pid}", "--mount"] for name in NODES]
+        for node in nodes:
+            subprocess.run([*node, "mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+        try:
+            yield
+        finally:
+            for node in nodes:
+                subprocess.run([*node, "umount", "--lazy", folder], check=True)
+
     def stop(self) -> None:
         """End all of it."""
         for name in reversed(list(self._daemons)):
@@ -152,9 +167,9 @@ class Cluster:
             return {}
         return dict(line.split() for line in lines)
 
-    def jobs(self, rule: str, state: str = "all") -> dict[str, str]:
-        """The node of each job of a rule that is in `state`, by the job's number."""
-        lines = self.ask("squeue", "--noheader", f"--states={state}", "--format=%i %k %N").splitlines()
+    def jobs(self, rule: str, state: str = "all", field: str = "%N") -> dict[str, str]:
+        """The node of each job of a rule that is in `state`, or another field of squeue, by the job's number."""
+        lines = self.ask("squeue", "--noheader", f"--states={state}", f"--format=%i %k {field}").splitlines()
         rows = [(*line.split(), "")[:3] for line in lines]
         return {job: node for job, comment, node in rows if comment.startswith(f"rule_{rule}")}
 

@@ -13,8 +13,8 @@ rule break:
         "results/broken/{broken}/{split}.benchmark.tsv"
     threads: CORES
     resources:
-        mem_mb=grown(2000, per_mb=2),
-        runtime=grown(60),
+        mem_mb=memory(2000, per_mb=2),
+        runtime=minutes(60),
     params:
         job=lambda wildcards: CATALOGUE.job("broken", wildcards.broken, "break.py"),
     script:

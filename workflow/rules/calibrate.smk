@@ -15,8 +15,8 @@ rule calibrate:
         "results/models/{model}/calibrate.benchmark.tsv"
     threads: SHARE
     resources:
-        mem_mb=grown(3000),
-        runtime=grown(60),
+        mem_mb=memory(3000),
+        runtime=minutes(60),
     params:
         job=lambda wildcards: CATALOGUE.job("models", wildcards.model, "calibrate.py"),
     script:

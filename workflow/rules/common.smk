@@ -1,8 +1,8 @@
 # What the rules share: the checked configuration, and the catalogue of variants that it asks for.
 
-import math
 import os
 import sys
+from functools import partial
 
 # Scripts import the library that lies beside this Snakefile, also where another checkout is installed.
 LIBRARY = f"{workflow.basedir}/workflow"
@@ -18,11 +18,12 @@ os.environ.update(
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from charmer.common.failure import Failure
-from charmer.pipeline import alive, comparison, grid
+from charmer.pipeline import alive, comparison, grid, slurm
 from charmer.pipeline.catalogue import SCRIPTS, Catalogue
 from charmer.pipeline.closing import Call
 from charmer.pipeline.demands import (
     grown,
+    raised,
     training_gpus,
     training_mb,
     training_minutes,
@@ -110,18 +111,32 @@ def of_the_one_run(*files, **named):
     return given
 
 
+def partition_of(rule):
+    """The Slurm partition that a rule's jobs go to; None: the default one."""
+    for given in (LIMITS.overwrite_resources.get(rule), LIMITS.default_resources):
+        if given and "slurm_partition" in given:
+            return str(given["slurm_partition"].raw)
+    return None
+
+
+# What a job asks for grows with its input, and with every attempt as far as its partition goes.
+MOST = slurm.Bounds(partition_of, asked=ON_CLUSTER)
+memory = partial(grown, most=MOST.megabytes)
+minutes = partial(grown, most=MOST.minutes)
+
+
 # Of a model's training or evaluation. The runs of a grid go side by side, each on its part of a machine's cores: the
 # small operations of small models, and the start of every job, gain little from more threads.
 SHARE = max(1, CORES // (len(GRID.cells) if GRID and not ON_CLUSTER else 1))
 
 
-def of_training(demand, scaled=True):
-    """A resource of the rule train, from the settings of its model; twice as much with every attempt."""
+def of_training(demand, most=None):
+    """A resource of the rule train, from the settings of its model; raised with every attempt where `most` is given."""
 
-    def amount(wildcards, threads, attempt):
+    def amount(wildcards, threads, attempt, rulename):
         settings = CATALOGUE.plan("models", wildcards.model).model.settings
-        grow = 2 ** (attempt - 1) if scaled else 1
-        return math.ceil(demand(settings, threads, training_gpus(settings)) * grow)
+        first = demand(settings, threads, training_gpus(settings))
+        return raised(first, attempt if most else 1, most, rulename)
 
     return amount
 

@@ -21,8 +21,8 @@ rule judge:
         "results/corpus/{corpus}/judged/{source}{part}/benchmark.tsv"
     threads: EACH
     resources:
-        mem_mb=grown(2000),
-        runtime=grown(120),
+        mem_mb=memory(2000),
+        runtime=minutes(120),
     params:
         job=lambda wildcards: CATALOGUE.job("corpus", wildcards.corpus, "judge.py"),
     script:
@@ -42,8 +42,8 @@ rule match:
     benchmark:
         "results/corpus/{corpus}/matches/{share}.benchmark.tsv"
     resources:
-        mem_mb=grown(1000),
-        runtime=grown(120),
+        mem_mb=memory(1000),
+        runtime=minutes(120),
     params:
         job=lambda wildcards: CATALOGUE.job("corpus", wildcards.corpus, "match.py"),
         share=lambda wildcards: [int(wildcards.share), matches_of(wildcards.corpus)],
@@ -83,8 +83,8 @@ rule curate:
         "results/corpus/{corpus}/benchmark.tsv"
     threads: CORES
     resources:
-        mem_mb=grown(2000, per_mb=1),
-        runtime=grown(60, per_mb=0.5),
+        mem_mb=memory(2000, per_mb=1),
+        runtime=minutes(60, per_mb=0.5),
     params:
         job=lambda wildcards: CATALOGUE.job("corpus", wildcards.corpus, "curate.py"),
     script:

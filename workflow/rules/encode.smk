@@ -15,8 +15,8 @@ rule encode:
         "results/tokens/{vocab}/{split}.benchmark.tsv"
     threads: CORES
     resources:
-        mem_mb=grown(2000, per_mb=4),
-        runtime=grown(30, per_mb=0.1),
+        mem_mb=memory(2000, per_mb=4),
+        runtime=minutes(30, per_mb=0.1),
     params:
         job=lambda wildcards: CATALOGUE.job("vocab", wildcards.vocab, "encode.py"),
     script:

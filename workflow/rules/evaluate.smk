@@ -18,8 +18,8 @@ rule evaluate:
         "results/metrics/{metric}/benchmark.tsv"
     threads: SHARE
     resources:
-        mem_mb=grown(4000),
-        runtime=grown(120),
+        mem_mb=memory(4000),
+        runtime=minutes(120),
     params:
         job=lambda wildcards: CATALOGUE.job(
             "metrics",

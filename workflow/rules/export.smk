@@ -14,8 +14,8 @@ rule export:
     benchmark:
         "results/exports/{export}/benchmark.tsv"
     resources:
-        mem_mb=grown(4000, per_mb=4),
-        runtime=grown(30),
+        mem_mb=memory(4000, per_mb=4),
+        runtime=minutes(30),
     params:
         job=lambda wildcards: CATALOGUE.job(
             "exports",

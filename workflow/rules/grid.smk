@@ -57,8 +57,8 @@ if GRID:
         benchmark:
             f"{GRID.folder}/benchmark.tsv"
         resources:
-            mem_mb=grown(2000),
-            runtime=grown(30),
+            mem_mb=memory(2000),
+            runtime=minutes(30),
         params:
             job={
                 "settings": GRID.settings,

@@ -18,8 +18,8 @@ rule pack:
     benchmark:
         "results/windows/{windows}/{split}.benchmark.tsv"
     resources:
-        mem_mb=grown(2000, per_mb=4),
-        runtime=grown(30),
+        mem_mb=memory(2000, per_mb=4),
+        runtime=minutes(30),
     params:
         job=lambda wildcards: CATALOGUE.job("windows", wildcards.windows, "pack.py"),
     script:

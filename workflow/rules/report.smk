@@ -25,8 +25,8 @@ rule report:
     benchmark:
         "results/runs/{run}/benchmark.tsv"
     resources:
-        mem_mb=grown(2000),
-        runtime=grown(30),
+        mem_mb=memory(2000),
+        runtime=minutes(30),
     params:
         job=lambda wildcards: CATALOGUE.job("runs", wildcards.run, "report.py"),
     script:

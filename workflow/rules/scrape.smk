@@ -12,8 +12,8 @@ rule scrape:
         "results/sources/{source}{part}/benchmark.tsv"
     threads: EACH
     resources:
-        mem_mb=grown(2000),
-        runtime=grown(120),
+        mem_mb=memory(2000),
+        runtime=minutes(120),
     params:
         # The source's files are no inputs: a digest over what its globs select stands in the mapping instead.
         job=lambda wildcards: CATALOGUE.job(

@@ -20,9 +20,9 @@ rule train:
         "results/models/{model}/benchmark.tsv"
     threads: SHARE
     resources:
-        mem_mb=of_training(training_mb),
-        runtime=of_training(training_minutes),
-        gpu=of_training(lambda settings, threads, gpus: gpus, scaled=False),
+        mem_mb=of_training(training_mb, MOST.megabytes),
+        runtime=of_training(training_minutes, MOST.minutes),
+        gpu=of_training(lambda settings, threads, gpus: gpus),
     params:
         job=lambda wildcards: CATALOGUE.job("models", wildcards.model, "train.py"),
     script:

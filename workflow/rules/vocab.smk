@@ -14,8 +14,8 @@ rule vocab:
         "results/vocab/{vocab}/benchmark.tsv"
     threads: CORES
     resources:
-        mem_mb=grown(2000),
-        runtime=grown(60, per_mb=0.01),
+        mem_mb=memory(2000),
+        runtime=minutes(60, per_mb=0.01),
     params:
         job=lambda wildcards: CATALOGUE.job("vocab", wildcards.vocab, "vocab.py"),
     script:

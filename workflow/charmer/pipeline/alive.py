@@ -33,12 +33,12 @@ _held: dict[Path, IO[str]] = {}  # open for the life of the process: closing a f
 
 @dataclass(frozen=True)
 class Holder:
-    """A living process that works in the folder, and the files that it is about to write.
+    """A living process that works in the folder, and the files that it writes and reads.
 
     Attributes:
         job: whether it is one job, and no call of Snakemake.
         slurm: number of the Slurm job that it is; empty outside of one.
-        outputs: of a whole call of Snakemake; a job has none here.
+        outputs, inputs: of a job, or of all jobs of a call.
     """
 
     pid: int
@@ -48,6 +48,7 @@ class Holder:
     job: bool = False
     slurm: str = ""
     outputs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.since}: {self.command}"
@@ -57,6 +58,16 @@ class Holder:
         if self.slurm:
             return f"scancel {self.slurm}"
         return f"kill {self.pid}" if self.host == os.uname().nodename else f"ssh {self.host} kill {self.pid}"
+
+    def orphaned(self) -> str:
+        """What to say of a job whose call is gone."""
+        return (
+            f"its Snakemake is gone, but {self.command} still runs on {self.host}; wait for it, or: {self.stopping()}"
+        )
+
+    def collides(self, outputs: set[str], inputs: set[str]) -> bool:
+        """Whether one of the two writes what the other writes or reads."""
+        return bool(outputs & {*self.outputs, *self.inputs} or inputs & set(self.outputs))
 
 
 def enter(command: str | None = None, folder: Path = FOLDER) -> list[str]:
@@ -71,15 +82,11 @@ def enter(command: str | None = None, folder: Path = FOLDER) -> list[str]:
     """
     _hold(folder, command or " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]), job=command is not None)
     living = others(folder)
-    lines = [f"another Snakemake is at work in this folder: {holder}" for holder in living if holder.outputs]
+    calls = [holder for holder in living if holder.outputs and not holder.job]
+    lines = [f"another Snakemake is at work in this folder: {holder}" for holder in calls]
     locks = folder / "locks"
     if not lines and locks.is_dir():
-        lines = [
-            f"its Snakemake is gone, but {holder.command} still runs on {holder.host}; "
-            f"wait for it, or: {holder.stopping()}"
-            for holder in living
-            if holder.job
-        ]
+        lines = [holder.orphaned() for holder in living if holder.job]
     # Whoever lives may stand behind a lock, so that only a lone process may take it for a dead one's.
     if not living and locks.is_dir() and any(locks.iterdir()):
         shutil.rmtree(locks, ignore_errors=True)
@@ -87,14 +94,17 @@ def enter(command: str | None = None, folder: Path = FOLDER) -> list[str]:
     return lines
 
 
-def claim(outputs: Iterable[str], folder: Path = FOLDER) -> list[Holder]:
-    """Say which files this process is about to write; gives the living processes that write some of them too."""
+def claim(outputs: Iterable[str], inputs: Iterable[str] = (), folder: Path = FOLDER) -> list[Holder]:
+    """Say which files this process is about to write and read; gives the living processes that must not do so beside
+    it: they write what it writes or reads, or read what it writes. Calls of Snakemake come before jobs."""
     path = _own(folder)
-    ours = set(outputs)
+    writes, reads = set(outputs), set(inputs)
     if path in _held:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        _write(_held[path], Holder(**{**holder, "outputs": tuple(sorted(ours))}))
-    return [holder for holder in others(folder) if ours & set(holder.outputs)]
+        file = _held[path]
+        file.seek(0)
+        files = {"outputs": tuple(sorted(writes)), "inputs": tuple(sorted(reads))}
+        _write(file, Holder(**{**json.load(file), **files}))
+    return sorted((holder for holder in others(folder) if holder.collides(writes, reads)), key=lambda other: other.job)
 
 
 def others(folder: Path = FOLDER, but: Iterable[int] = ()) -> list[Holder]:
@@ -132,7 +142,9 @@ def _hold(folder: Path, command: str, job: bool) -> None:
         slurm = os.environ.get("SLURM_JOB_ID", "")
         _write(file, Holder(os.getpid(), os.uname().nodename, time.strftime("%H:%M:%S"), command, job, slurm))
         atexit.register(path.unlink, missing_ok=True)
-    _held[path] = file
+        _held[path] = file
+    else:
+        file.close()
 
 
 def _write(file: IO[str], holder: Holder) -> None:

@@ -69,12 +69,29 @@ class Call:
         self.words = [f"error: {reason}" for reason in self._away()]
         if self.words:
             raise Failure("what these jobs would read is not there")
-        outputs = [str(file) for job in self.workflow.dag.needrun_jobs() for file in job.output]
-        for holder in alive.claim(outputs):
-            raise Failure(f"another Snakemake writes the same files: {holder}; wait for it, or stop it")
+        self._claim(on_slurm)
         if on_slurm:
             self.watch = slurm.Watch(Path.cwd())
             self.watch.begin()
+
+    def _claim(self, on_slurm: bool) -> None:
+        """Claim the files of this call's jobs.
+
+        Raises:
+            Failure: another call, or a job that outlived its call, has to do with some of them.
+        """
+        jobs = list(self.workflow.dag.needrun_jobs())
+        outputs = [str(file) for job in jobs for file in job.output]
+        inputs = [str(file) for job in jobs for file in job.input]
+        reasons = [
+            holder.orphaned() if holder.job else f"another Snakemake works on the same files: {holder}; wait for it"
+            for holder in alive.claim(outputs, inputs)
+        ]
+        if on_slurm and not reasons and all(holder.job for holder in alive.others()):
+            reasons = slurm.left_behind(Path.cwd())
+        if reasons:
+            self.words = [f"error: {reasons[0]}"]
+            raise Failure(reasons[0])
 
     def succeed(self) -> None:
         """After the last job: say what the target, or the runs that this call finished, amount to."""

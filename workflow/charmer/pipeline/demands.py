@@ -4,6 +4,8 @@ Notable here:
 - The functions that these give are called by Snakemake once the inputs are there; before, their amount is open.
 - An attempt doubles what the one before had. A job that was killed for memory, or at its time limit, comes back with
   more; what a training had done by then stands in its checkpoint.
+- It doubles no further than the cluster allows: a job that lost its node lacked neither, and asking for more than any
+  node has would keep it from ever starting again.
 - The time of a training follows from its budget. One in steps or tokens is counted as 6 FLOP a weight and token
   (Kaplan et al. 2020, arXiv:2001.08361), at rates that are low on purpose: a limit that is too long costs a little
   priority in the queue, one that is too short costs a start.
@@ -18,20 +20,29 @@ from typing import Any
 
 Settings = dict[str, Any]
 Demand = Callable[..., int]
+Most = Callable[[str], float]  # the most that a job of a rule may have
 
 FLOPS = {"core": 1e10, "gpu": 1e13}  # a second, of one core or GPU
 SPARE_MINUTES = 30  # for the start, scoring and writing
 
 
-def grown(base: float, per_mb: float = 0.0) -> Demand:
-    """An amount of `base`, and `per_mb` for each MB of input, doubled with every attempt.
+def raised(first: float, attempt: int, most: Most, rule: str) -> int:
+    """What attempt number `attempt` (from 1) asks for, where the first asked for `first`: twice as much each time, at
+    most what the rule's jobs may have, and never less than at first. `most` is not asked before the second attempt."""
+    if attempt == 1:
+        return math.ceil(first)
+    return math.ceil(max(first, min(first * 2 ** (attempt - 1), most(rule))))
+
+
+def grown(base: float, per_mb: float = 0.0, most: Most = lambda rule: math.inf) -> Demand:
+    """An amount of `base`, and `per_mb` for each MB of input, raised with every attempt up to `most`.
 
     The function that it gives raises FileNotFoundError where an input is not there yet, which Snakemake takes for an
     amount that is still open.
     """
 
-    def amount(wildcards: Any, input: Iterable[str], attempt: int) -> int:
-        return math.ceil((base + (per_mb * megabytes(input) if per_mb else 0.0)) * 2 ** (attempt - 1))
+    def amount(wildcards: Any, input: Iterable[str], attempt: int, rulename: str = "") -> int:
+        return raised(base + (per_mb * megabytes(input) if per_mb else 0.0), attempt, most, rulename)
 
     return amount
 

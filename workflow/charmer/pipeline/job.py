@@ -47,6 +47,7 @@ def job(snakemake: Any) -> Iterator[None]:
         signal.signal(signal.SIGTERM, _interrupt)
         _write_log_to(log)
         alive.enter(f"the job {snakemake.rule} of {log.parent}")
+        alive.claim(snakemake.output, snakemake.input)  # for later calls; that of this job has asked for both
         os.environ.setdefault("RAYON_NUM_THREADS", str(snakemake.threads))  # the tokenizers library knows no argument
         _check_code(snakemake)
         yield

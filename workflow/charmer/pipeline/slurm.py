@@ -1,18 +1,23 @@
-"""What Slurm did to jobs, or will not do: one line a rule, with what to do.
+"""What Slurm did to jobs, will not do, or still does for a call that is gone: one line each, with what to do.
 
 Notable here:
 - What it did stands in Snakemake's log of a call (`endings`).
 - What it will not do stands in the queue alone: unless its `EnforcePartLimits` is set, Slurm takes a job that asks for
   more than its partition allows, and leaves it waiting without a word. `Watch` looks, and says so.
+- The queue also has the jobs of a call that died, on whatever node, running or not yet: `left_behind`.
+- What partitions allow is asked once, and not before a job comes back that wants more than before: `Bounds`.
 """
 
 from __future__ import annotations
 
+import functools
 import getpass
+import math
 import re
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 ABSENT = "no Slurm here: sbatch is not on the path; call from a login node, or without --profile profiles/slurm"
@@ -84,11 +89,9 @@ class Watch:
         self._over.set()
 
     def _look(self) -> None:
-        command = ["squeue", "--noheader", "--states=PENDING", f"--user={getpass.getuser()}", f"--format={FIELDS}"]
         while not self._over.wait(SECONDS):
-            try:
-                queue = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
-            except (OSError, subprocess.SubprocessError):
+            queue = _queue("PENDING")
+            if queue is None:
                 continue  # a controller that is busy or away answers the next time
             self.stuck = waiting(queue, self.folder)
             for line in self.stuck:
@@ -104,8 +107,7 @@ def waiting(queue: str, folder: Path) -> list[str]:
         queue: what `squeue` says of pending jobs, in the format `FIELDS`.
     """
     lines: dict[tuple[str, ...], str] = {}
-    for row in queue.splitlines():
-        job, partition, reason, time, memory, cores, comment, directory = (*row.split("|", 7), *[""] * 8)[:8]
+    for job, partition, reason, time, memory, cores, comment, directory in _rows(queue):
         code = reason.partition(",")[0].strip()
         cure = REASONS.get(code) or (PER_JOB if re.search(r"Max\w*PerJob", code) else None)
         rule = re.match(r"rule_(\w+?)(?:_wildcards_.*)?$", comment)
@@ -114,6 +116,87 @@ def waiting(queue: str, folder: Path) -> list[str]:
             line = f"{rule[1]}: Slurm will not start it in partition {partition} ({code}): {told}"
             lines.setdefault((rule[1], partition, code), line)
     return list(lines.values())
+
+
+def left_behind(folder: Path) -> list[str]:
+    """A line about the jobs that wait or run in `folder`, for a call there that knows of no other; none: no line.
+
+    They would write what the call is about to have written, and one that waits holds no lock that could tell.
+    """
+    rows = _rows(_queue("PENDING,RUNNING,SUSPENDED") or "")
+    jobs = [row[0] for row in rows if row[6].startswith("rule_") and row[7] == str(folder)]
+    told = f"Slurm still has jobs of a call that is gone; wait for them, or: scancel {' '.join(jobs)}"
+    return [told] if jobs else []
+
+
+def _queue(states: str) -> str | None:
+    """What squeue says, in the format `FIELDS`, of this person's jobs in these states; None: nothing."""
+    command = ["squeue", "--noheader", f"--states={states}", f"--user={getpass.getuser()}", f"--format={FIELDS}"]
+    return _answer(command)
+
+
+def _rows(queue: str) -> list[list[str]]:
+    """The jobs of a queue, with the eight `FIELDS` of each."""
+    return [[*row.split("|", 7), *[""] * 8][:8] for row in queue.splitlines()]
+
+
+def _answer(command: list[str]) -> str | None:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+class Bounds:
+    """The most minutes and MB that a rule's jobs can have in their partition; infinite where Slurm does not say.
+
+    Args:
+        partition_of: gives the partition of a rule's jobs, or None for the default one.
+        asked: whether to ask Slurm at all.
+    """
+
+    def __init__(self, partition_of: Callable[[str], str | None], asked: bool) -> None:
+        self._partition_of, self._asked = partition_of, asked
+
+    def minutes(self, rule: str) -> float:
+        return self._of(rule)[0]
+
+    def megabytes(self, rule: str) -> float:
+        return self._of(rule)[1]
+
+    def _of(self, rule: str) -> tuple[float, float]:
+        return self._limits.get(self._partition_of(rule), (math.inf, math.inf))
+
+    @functools.cached_property
+    def _limits(self) -> dict[str | None, tuple[float, float]]:
+        command = ["sinfo", "--noheader", "--Node", "--format=%P|%l|%m"]
+        return limits((self._asked and _answer(command)) or "")
+
+
+def limits(nodes: str) -> dict[str | None, tuple[float, float]]:
+    """Minutes that a job may take, and MB of the largest node, by partition; the default one's also under None.
+
+    Args:
+        nodes: a line `partition|limit|MB` for each node and partition, as sinfo gives them.
+    """
+    found: dict[str | None, tuple[float, float]] = {}
+    for row in nodes.splitlines():
+        partition, limit, megabytes = row.split("|")
+        name = partition.rstrip("*")
+        largest = max(float(megabytes), found.get(name, (0.0, 0.0))[1])
+        found[name] = (_minutes(limit), largest)
+        if partition.endswith("*"):
+            found[None] = found[name]
+    return found
+
+
+def _minutes(limit: str) -> float:
+    """Minutes of a limit as sinfo writes it: `1-12:00:00`, `2:30:00`, `10:00`, `infinite`."""
+    days, _, clock = limit.rpartition("-")
+    if not re.fullmatch(r"\d+(:\d+){1,2}", clock):
+        return math.inf
+    hours, minutes, seconds = [0, *map(int, clock.split(":"))][-3:]
+    return int(days or 0) * 1440 + hours * 60 + minutes + seconds / 60
 
 
 def endings(log: str) -> list[str]:
