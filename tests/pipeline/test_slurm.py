@@ -74,14 +74,14 @@ def test_what_slurm_refused_comes_with_what_to_do_about_it(said, told):
 
 # What squeue of Slurm 22.05 says of jobs in the queue, with FIELDS.
 QUEUE = """\
-3|short|PartitionTimeLimit|1:00:00|10M|1|rule_train_wildcards_bpe512|/work
-4|main|PartitionConfig|1:00|64000M|8|rule_curate_wildcards_one-two|/work
-5|main|Resources|1:00|10M|1|rule_scrape_wildcards_one|/work
-6|main|ReqNodeNotAvail, UnavailableNodes:north|1:00|10M|1|rule_grid|/work
-7|short|PartitionTimeLimit|1:00:00|10M|1|rule_train_wildcards_bpe1024|/work
-8|short|PartitionTimeLimit|1:00:00|10M|1|rule_train_wildcards_bpe512|/elsewhere
-9|main|QOSMaxCpuPerJobLimit|1:00|10M|64|rule_vocab|/work
-10|main|Priority|1:00|10M|1|(null)|/work
+3|PENDING|short|PartitionTimeLimit|1:00:00|10M|1|rule_train_wildcards_bpe512|/work
+4|PENDING|main|PartitionConfig|1:00|64000M|8|rule_curate_wildcards_one-two|/work
+5|RUNNING|main|None|1:00|10M|1|rule_scrape_wildcards_one|/work
+6|PENDING|main|ReqNodeNotAvail, UnavailableNodes:north|1:00|10M|1|rule_grid|/work
+7|PENDING|short|PartitionTimeLimit|1:00:00|10M|1|rule_train_wildcards_bpe1024|/work
+8|PENDING|short|PartitionTimeLimit|1:00:00|10M|1|rule_train_wildcards_bpe512|/elsewhere
+9|PENDING|main|QOSMaxCpuPerJobLimit|1:00|10M|64|rule_vocab|/work
+10|PENDING|main|Priority|1:00|10M|1|(null)|/work
 """
 
 
@@ -159,6 +159,20 @@ def test_where_slurm_does_not_answer_or_is_not_asked_nothing_is_bounded(tmp_path
     assert Bounds({"train": "short"}.get, asked=False).minutes("train") == math.inf
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
     assert Bounds({"train": "short"}.get, asked=True).minutes("train") == math.inf
+
+
+def test_a_job_that_gave_way_for_good_is_told_until_the_end_but_not_one_of_an_earlier_call(says, monkeypatch):
+    row = "{}|PREEMPTED|low|None|1:00:00|10M|1|rule_train_wildcards_bpe512|/work\n"
+    says("squeue", row.format(11))
+    monkeypatch.setattr(slurm, "SECONDS", 0.01)
+    watch = Watch(Path("/work"))
+    watch.begin()
+    says("squeue", row.format(11) + row.format(12) + QUEUE.splitlines(keepends=True)[0])
+    until(lambda: len(watch.stuck) == 2)
+    says("squeue", "")  # which is asked for jobs that ended minutes ago
+    until(lambda: len(watch.stuck) == 1)
+    watch.end()
+    assert watch.stuck[0].startswith("train: job 12 gave way to one of higher priority, and will not come back; Ctrl-C")
 
 
 def test_the_watch_says_a_line_once_and_forgets_it_when_the_job_has_started(says, monkeypatch, capsys):

@@ -27,7 +27,6 @@ STATES = {
     "DEADLINE": f"Slurm ended it at its deadline; {AGAIN}",
     "OUT_OF_MEMORY": f"took more memory than it asked for; --set-resources {{rule}}:mem_mb=MB gives it more; {AGAIN}",
     "CANCELLED": f"was cancelled, by scancel or by whoever runs the cluster; {AGAIN}",
-    "PREEMPTED": f"gave way to a job of higher priority; {AGAIN}",
     "NODE_FAIL": f"its node died; {AGAIN}",
     "BOOT_FAIL": f"its node did not start; {AGAIN}",
 }
@@ -64,15 +63,20 @@ REASONS = {
     "JobHeldUser": "it is held; scontrol release {job}",
 }
 PER_JOB = "asks for more than one job may have; --set-resources {rule}:runtime=MINUTES, :mem_mb=MB, or --max-threads"
-FIELDS = "%i|%P|%r|%l|%m|%C|%k|%Z"  # job, partition, reason, time, memory, cores, comment, working directory
+# The plugin takes it that Slurm starts such a job again, and waits.
+PREEMPTED = (
+    "{rule}: job {job} gave way to one of higher priority, and will not come back; Ctrl-C, and the same command goes "
+    "on; `slurm-requeue: true` in profiles/slurm/config.yaml, in place of slurm-no-requeue, has Slurm start such jobs again"
+)
+FIELDS = "%i|%T|%P|%r|%l|%m|%C|%k|%Z"  # job, state, partition, reason, time, memory, cores, comment, working directory
 SECONDS = 30.0  # between two looks at the queue
 
 
 class Watch:
-    """A thread that looks at the queue while a call waits, and says once why a rule's jobs will not start.
+    """A thread that looks at the queue while a call waits, and says once why jobs will not start, or not come back.
 
     Attributes:
-        stuck: the lines that held at the last look.
+        stuck: the lines that held at the last look, and what was preempted since the call began.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -81,8 +85,11 @@ class Watch:
         self.stuck: list[str] = []
         self._over = threading.Event()
         self._said: set[str] = set()
+        self._before: set[str] = set()
+        self._preempted: dict[str, str] = {}
 
     def begin(self) -> None:
+        self._before = set(preempted(_queue("PREEMPTED") or "", self.folder))
         threading.Thread(target=self._look, name="slurm_watch", daemon=True).start()
 
     def end(self) -> None:
@@ -90,10 +97,12 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(SECONDS):
-            queue = _queue("PENDING")
+            queue = _queue("PENDING,PREEMPTED")
             if queue is None:
                 continue  # a controller that is busy or away answers the next time
-            self.stuck = waiting(queue, self.folder)
+            self._preempted |= preempted(queue, self.folder)  # kept, since Slurm forgets a job that has ended
+            gone = [line for job, line in self._preempted.items() if job not in self._before]
+            self.stuck = [*waiting(queue, self.folder), *gone]
             for line in self.stuck:
                 if line not in self._said:
                     print(line, file=sys.stderr, flush=True)
@@ -107,15 +116,23 @@ def waiting(queue: str, folder: Path) -> list[str]:
         queue: what `squeue` says of pending jobs, in the format `FIELDS`.
     """
     lines: dict[tuple[str, ...], str] = {}
-    for job, partition, reason, time, memory, cores, comment, directory in _rows(queue):
+    for job, _, partition, reason, time, memory, cores, rule, directory in _rows(queue):
         code = reason.partition(",")[0].strip()
         cure = REASONS.get(code) or (PER_JOB if re.search(r"Max\w*PerJob", code) else None)
-        rule = re.match(r"rule_(\w+?)(?:_wildcards_.*)?$", comment)
         if cure and rule and directory == str(folder):
-            told = cure.format(rule=rule[1], job=job, time=time, memory=memory, cores=cores)
-            line = f"{rule[1]}: Slurm will not start it in partition {partition} ({code}): {told}"
-            lines.setdefault((rule[1], partition, code), line)
+            told = cure.format(rule=rule, job=job, time=time, memory=memory, cores=cores)
+            line = f"{rule}: Slurm will not start it in partition {partition} ({code}): {told}"
+            lines.setdefault((rule, partition, code), line)
     return list(lines.values())
+
+
+def preempted(queue: str, folder: Path) -> dict[str, str]:
+    """A line for each job of a call in `folder` that gave way to another for good, by the job's number."""
+    return {
+        row[0]: PREEMPTED.format(rule=row[7], job=row[0])
+        for row in _rows(queue)
+        if row[1] == "PREEMPTED" and row[7] and row[8] == str(folder)
+    }
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -124,7 +141,7 @@ def left_behind(folder: Path) -> list[str]:
     They would write what the call is about to have written, and one that waits holds no lock that could tell.
     """
     rows = _rows(_queue("PENDING,RUNNING,SUSPENDED") or "")
-    jobs = [row[0] for row in rows if row[6].startswith("rule_") and row[7] == str(folder)]
+    jobs = [row[0] for row in rows if row[7] and row[8] == str(folder)]
     told = f"Slurm still has jobs of a call that is gone; wait for them, or: scancel {' '.join(jobs)}"
     return [told] if jobs else []
 
@@ -136,8 +153,12 @@ def _queue(states: str) -> str | None:
 
 
 def _rows(queue: str) -> list[list[str]]:
-    """The jobs of a queue, with the eight `FIELDS` of each."""
-    return [[*row.split("|", 7), *[""] * 8][:8] for row in queue.splitlines()]
+    """The jobs of a queue with the `FIELDS` of each, of the comment the rule alone; it is empty for a job that is none
+    of Snakemake's."""
+    rows = [row.split("|", FIELDS.count("|")) for row in queue.splitlines()]
+    rows = [row for row in rows if len(row) == 1 + FIELDS.count("|")]
+    rules = [re.match(r"rule_(\w+?)(?:_wildcards_.*)?$", row[7]) for row in rows]
+    return [[*row[:7], rule[1] if rule else "", row[8]] for row, rule in zip(rows, rules, strict=True)]
 
 
 def _answer(command: list[str]) -> str | None:
