@@ -47,6 +47,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 MpiDefault=none
 MailProg=/bin/true
+TaskEpilog={folder}/etc/dates.sh
 ReturnToService=2
 SlurmdTimeout=15
 KillWait=5
@@ -61,6 +62,12 @@ PartitionName=longer Nodes=north,south MaxTime=150 State=UP
 NODE = """\
 hostname "$1" && mount --bind "$2/hosts" /etc/hosts && mount --bind "$2/etc" /etc/slurm || exit 1
 slurmd -D -N "$1" & wait
+"""
+# After each task, on its node: where a clock is said to differ, what was written just now is dated by it.
+DATES = """\
+#!/bin/sh
+[ -e {folder}/clock ] || exit 0
+find "$SLURM_SUBMIT_DIR/results" -mmin -1 -exec touch --date="$(cat {folder}/clock)" {{}} + && touch {folder}/dated
 """
 
 
@@ -112,6 +119,8 @@ class Cluster:
         host = socket.gethostname().partition(".")[0]
         text = CONF.format(folder=self.folder, host=host, ports=_free_ports(3), cores=CORES, memory=MEMORY_MB)
         (self.folder / "etc/slurm.conf").write_text(text)
+        (self.folder / "etc/dates.sh").write_text(DATES.format(folder=self.folder))
+        (self.folder / "etc/dates.sh").chmod(0o755)
 
         own = {"key-file": key.name, "socket": "munge.socket", "pid-file": "munge.pid", "seed-file": "munge.seed"}
         paths = [f"--{option}={self.folder / name}" for option, name in own.items()]
@@ -145,6 +154,17 @@ class Cluster:
         finally:
             for node in nodes:
                 subprocess.run([*node, "umount", "--lazy", folder], check=True)
+
+    @contextlib.contextmanager
+    def other_clock(self, difference: str) -> Iterator[None]:
+        """While this lasts nodes date files by clocks that differ, by `-3 minutes` say."""
+        (self.folder / "clock").write_text(difference)
+        try:
+            yield
+        finally:
+            (self.folder / "clock").unlink()
+            assert (self.folder / "dated").exists(), "no node has dated anything"
+            (self.folder / "dated").unlink()
 
     def stop(self) -> None:
         """End all of it."""

@@ -83,6 +83,15 @@ def test_what_a_node_wrote_where_nobody_else_sees_it_is_one_line(fresh, cluster)
     assert fresh.snakemake(*scrape).returncode == 0, "the next call goes on"
 
 
+@pytest.mark.parametrize("difference", ["-4 minutes", "4 minutes"])
+def test_nodes_whose_clocks_differ_make_nothing_run_again(fresh, cluster, difference):
+    with cluster.other_clock(difference):
+        assert fresh.snakemake("corpus").returncode == 0
+    again = fresh.snakemake("corpus")
+    assert again.returncode == 0 and submitted(again.stdout + again.stderr) == 0
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
 def test_a_training_at_its_time_limit_says_so_and_goes_on_with_more(fresh):
     long = {"train": "{budget: 1M steps, checkpoint_seconds: 0.5}"}
     limit = ["--retries", "0", "--set-resources", "train:runtime=1"]

@@ -66,7 +66,7 @@ PER_JOB = "asks for more than one job may have; --set-resources {rule}:runtime=M
 # The plugin takes it that Slurm starts such a job again, and waits.
 PREEMPTED = (
     "{rule}: job {job} gave way to one of higher priority, and will not come back; Ctrl-C, and the same command goes "
-    "on; `slurm-requeue: true` in profiles/slurm/config.yaml, in place of slurm-no-requeue, has Slurm start such jobs again"
+    "on; `slurm-requeue: true` in profiles/slurm/config.yaml, in place of slurm-no-requeue, has Slurm start it again"
 )
 FIELDS = "%i|%T|%P|%r|%l|%m|%C|%k|%Z"  # job, state, partition, reason, time, memory, cores, comment, working directory
 SECONDS = 30.0  # between two looks at the queue
