@@ -115,7 +115,7 @@ def partition_of(rule):
     """The Slurm partition that a rule's jobs go to; None: the default one."""
     for given in (LIMITS.overwrite_resources.get(rule), LIMITS.default_resources):
         if given and "slurm_partition" in given:
-            return str(given["slurm_partition"].raw)
+            return str(given["slurm_partition"].raw).strip("'\"")
     return None
 
 
