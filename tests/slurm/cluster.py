@@ -47,7 +47,8 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 MpiDefault=none
 MailProg=/bin/true
-TaskEpilog={folder}/etc/dates.sh
+TaskProlog={folder}/etc/before.sh
+TaskEpilog={folder}/etc/after.sh
 ReturnToService=2
 SlurmdTimeout=15
 KillWait=5
@@ -63,12 +64,19 @@ NODE = """\
 hostname "$1" && mount --bind "$2/hosts" /etc/hosts && mount --bind "$2/etc" /etc/slurm || exit 1
 slurmd -D -N "$1" & wait
 """
-# After each task, on its node: where a clock is said to differ, what was written just now is dated by it.
-DATES = """\
+# Around each task, on its node: where a clock is said to differ, what the job wrote is dated by it.
+SCRIPTS = {
+    "before.sh": """\
+#!/bin/sh
+touch {folder}/began-$SLURM_JOB_ID
+""",
+    "after.sh": """\
 #!/bin/sh
 [ -e {folder}/clock ] || exit 0
-find "$SLURM_SUBMIT_DIR/results" -mmin -1 -exec touch --date="$(cat {folder}/clock)" {{}} + && touch {folder}/dated
-"""
+find "$SLURM_SUBMIT_DIR/results" -newer {folder}/began-$SLURM_JOB_ID \\
+    -exec touch --date="$(cat {folder}/clock)" {{}} + && touch {folder}/dated
+""",
+}
 
 
 class NoSlurm(Exception):
@@ -119,8 +127,9 @@ class Cluster:
         host = socket.gethostname().partition(".")[0]
         text = CONF.format(folder=self.folder, host=host, ports=_free_ports(3), cores=CORES, memory=MEMORY_MB)
         (self.folder / "etc/slurm.conf").write_text(text)
-        (self.folder / "etc/dates.sh").write_text(DATES.format(folder=self.folder))
-        (self.folder / "etc/dates.sh").chmod(0o755)
+        for name, script in SCRIPTS.items():
+            (self.folder / "etc" / name).write_text(script.format(folder=self.folder))
+            (self.folder / "etc" / name).chmod(0o755)
 
         own = {"key-file": key.name, "socket": "munge.socket", "pid-file": "munge.pid", "seed-file": "munge.seed"}
         paths = [f"--{option}={self.folder / name}" for option, name in own.items()]
@@ -146,7 +155,9 @@ class Cluster:
     @contextlib.contextmanager
     def unshared(self, folder: Path) -> Iterator[None]:
         """While this lasts each node has a folder of its own in this place; nobody else sees what it writes there."""
-        nodes = [["nsenter", f"--target={self._daemons[name].pid}", "--mount"] for name in NODES]
+        starters = [self._daemons[name].pid for name in NODES]
+        first = [Path(f"/proc/{pid}/task/{pid}/children").read_text().strip() for pid in starters]
+        nodes = [["nsenter", f"--target={pid}", "--mount", "--pid"] for pid in first]
         for node in nodes:
             subprocess.run([*node, "mount", "-t", "tmpfs", "tmpfs", folder], check=True)
         try:
