@@ -6,8 +6,8 @@ import threading
 
 import pytest
 import torch
-from charmer.errors import calibration, shown, suspicious
-from charmer.errors.calibration import Calibration
+from charmer.errors import calibration, shown, suspicious, weights
+from charmer.errors.calibration import Calibration, Sound
 from charmer.errors.candidates.source import Source
 from charmer.errors.check import check, ignored
 from charmer.errors.edits import Edit, apply
@@ -73,7 +73,7 @@ def test_with_the_threshold_off_every_spot_is_a_finding_the_surest_first(uniform
 
 
 def test_a_calibration_keeps_it_quiet(uniform):
-    assert check(*uniform, BOX, calibration=Calibration(500, (1000.0,) * 40)) == []
+    assert check(*uniform, BOX, calibration=calibration.of([("toy", 500, [1000.0] * 40)])) == []
 
 
 def test_a_comment_silences_its_line(uniform):
@@ -159,21 +159,56 @@ def test_sarif_has_place_and_fix():
 
 
 def test_the_threshold_lets_through_what_was_asked_for_and_no_more():
-    scores = tuple(float(score) for score in range(100, 0, -1))
-    known = Calibration(5000, scores)  # ten alarms are accepted at one in 500 lines
+    files = [(f"package {at % 10}", 500, [float(score + at % 3) for score in range(12)]) for at in range(40)]
+    known = calibration.of(files)
     threshold = known.threshold(1.0)
-    above = sum(score > threshold for score in scores)
-    assert 5 <= above < 10
-    assert calibration.upper(above) <= 10 < calibration.upper(above + 1)
-    assert known.threshold(0.0) > 100 > known.threshold(1.0) > known.threshold(5.0)
-    assert Calibration(5000, scores[:3]).threshold(1.0) == -math.inf
+    above = sum(score > threshold for *_, scores in files for score in scores)
+    assert 20 <= above <= 40, "at most one in each of 40 times 500 lines"
+    assert known.rate(threshold) <= 1.0
+    assert known.threshold(0.0) > 13 > known.threshold(1.0) > known.threshold(5.0)
+
+
+def test_packages_that_differ_ask_for_a_higher_threshold_than_ones_alike():
+    alike = [(f"p{at}", 500, [5.0, 4.0, 3.0, 2.0]) for at in range(12)]
+    differ = [(f"p{at}", 500, [5.0, 4.0, 3.0, 2.0] * 4 if at % 4 == 0 else []) for at in range(12)]
+    assert calibration.of(alike).rate(2.5) < calibration.of(differ).rate(2.5)
+    assert calibration.of(alike).threshold(4.0) < calibration.of(differ).threshold(4.0)
+
+
+def test_alarms_in_code_that_the_model_was_trained_on_count_more():
+    files = [(f"p{at}", 500, [5.0, 4.0]) for at in range(12)]
+    assert calibration.of(files, seen=True).rate(4.5) == pytest.approx(1.5 * calibration.of(files).rate(4.5))
 
 
 def test_a_calibration_comes_back_from_its_file(tmp_path):
     assert calibration.read(tmp_path) == Calibration()
-    known = calibration.of([1.0, 3.0, 2.0], 600)
+    known = calibration.of([("toy", 600, [1.0, 3.0, 2.0])], seen=True)
     calibration.write(tmp_path / calibration.NAME, known)
-    assert calibration.read(tmp_path) == known == Calibration(600, (3.0, 2.0, 1.0))
+    assert calibration.read(tmp_path) == known == Calibration((Sound("toy", 600, (3.0, 2.0, 1.0), True),))
+
+
+def test_a_calibration_to_other_weights_is_none(tmp_path):
+    calibration.write(tmp_path / calibration.NAME, calibration.of([("toy", 600, [1.0])]))
+    path = tmp_path / calibration.NAME
+    path.write_text(path.read_text().replace(weights.digest(), "0" * 64))
+    assert calibration.read(tmp_path) == Calibration()
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (Edit(0, 0, "    @property\n", "decorator"), "The decorator `@property` looks forgotten before this function."),
+        (
+            Edit(0, 0, "f", "format"),
+            "This text has names in braces, but is no f-string: the `f` before it looks forgotten.",
+        ),
+        (Edit(0, 0, "el", "word"), "`elif` looks meant here, as the `if` before asks first."),
+        (Edit(1, 5, "", "off-by-one"), "This looks off by one: the model would expect it without `+ 1`."),
+        (Edit(0, 1, "b", "name"), "`a` looks like the wrong variable: the model would expect `b`."),
+    ],
+)
+def test_a_finding_says_what_is_wrong(edit, said):
+    assert suspicious.sentence("a + 1\n", edit) == said
 
 
 def test_expressions_inside_of_f_strings_have_no_tokens_of_their_own():

@@ -6,7 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from charmer.common.files import write_table
-from charmer.errors import fit, fitting, weights
+from charmer.errors import examples, fit, fitting, weights
+from charmer.model import folder
+from charmer.model.network import ModelConfig, Transformer
+from charmer.tokens.tokenizer import Tokenizer
 
 
 def example(right, kinds):
@@ -39,10 +42,33 @@ def test_a_fit_is_the_same_twice_and_keeps_a_fifth_of_the_packages_apart(tmp_pat
     body = "\n".join(f"def f{n}(first, second):\n    return first - second * {n}\n" for n in range(60))
     rows = [{"text": body, "package": f"p{n}", "path": f"{n}.py"} for n in range(40)]
     write_table(tmp_path / "shard-00000.parquet", pa.Table.from_pylist(rows))
-    chosen = fit.files(tmp_path, 30, seed=1)
-    assert chosen == fit.files(tmp_path, 30, seed=1)
-    assert len(chosen) == 30 and 0 < sum(one.apart for one in chosen) < 15
+    chosen = examples.files(tmp_path, 30, seed=1)
+    assert chosen == examples.files(tmp_path, 30, seed=1)
+    assert len(chosen) == 30 and 0 < sum(examples.apart(one.package) for one in chosen) < 15
     assert 0 < sum(one.fix is None for one in chosen) < 20
+
+
+def test_what_the_witnesses_say_is_kept_in_parts_and_made_once(tmp_path, capsys):
+    tokenizer = Tokenizer.bytewise()
+    model = Transformer(ModelConfig(tokenizer.vocab_size, 1, 16, 2, 1, 32, 256))
+    model.initialise(0)
+    tokenizer.save(tmp_path / "tokenizer.json")
+    folder.save(tmp_path / "model", model, tmp_path / "tokenizer.json")
+    body = "\n".join(f"def f{n}(first, second):\n    return first - second * {n}\n" for n in range(34))
+    rows = [{"text": body, "package": f"p{n}", "path": f"{n}.py"} for n in range(4)]
+    write_table(tmp_path / "shards" / "shard-00000.parquet", pa.Table.from_pylist(rows))
+    places = [str(tmp_path / "model"), str(tmp_path / "shards"), "--heard", str(tmp_path), "--files", "4"]
+    places += ["--out", str(tmp_path / "weights.json"), "--parts", "2"]
+    fit.main([*places, "--part", "1"])
+    assert not (tmp_path / "weights.json").exists(), "a part is missing"
+    before = (tmp_path / "part-001-of-002.parquet").stat().st_mtime_ns
+    fit.main(places)
+    assert (tmp_path / "part-001-of-002.parquet").stat().st_mtime_ns == before
+    assert weights.FREE in json.loads((tmp_path / "weights.json").read_text())
+    assert "fitted, packages apart:" in capsys.readouterr().out
+    (heard, *_) = examples.read(tmp_path / "part-001-of-002.parquet")
+    read = [copies == 1.0 for copies, one in zip(heard.copies, heard.evidence, strict=True) if "unread" not in one]
+    assert heard.length == 102 and read and all(read)
 
 
 def test_the_weights_that_ship_are_numbers_by_name():

@@ -48,7 +48,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     network = Transformer(ModelConfig(264, layers=2, width=32, heads=2, kv_heads=1, hidden=48, context_length=64))
     network.initialise(seed=3)
     folder.save(model, network, root / "tokenizer.json")
-    calibration.write(model / "check.json", calibration.of([3.5, 1.25], 600))
+    calibration.write(model / "check.json", calibration.of([("toy", 600, [3.5, 1.25])]))
     training = {"parameters": 20_000, "tokens": 4000, "steps": 9, "seconds": 3725.0, "flops": 1.2e12, "device": "cpu"}
     write_json(model / "training.json", {**training, "precision": "float32", "threads": 2, "matrix_peak": 1e9})
     write_json(run / "provenance.json", {"host": "secret-host", "processor": "A Processor", "python": "3.11.7"})

@@ -39,7 +39,7 @@ def test_its_weights_are_trainings_rounded_to_bfloat16_and_open_in_float32(relea
         assert torch.equal(weight, shipped[f"model.{name}"].float())
     assert tokenizer.vocab_size == 264
     assert json.loads((released / "config.json").read_text())["dtype"] == "bfloat16"
-    assert calibration.read(released) == calibration.Calibration(600, (3.5, 1.25))
+    assert calibration.read(released) == calibration.of([("toy", 600, [3.5, 1.25])])
 
 
 def test_rounding_moves_a_weight_by_at_most_one_part_in_256(released: Path, outputs):

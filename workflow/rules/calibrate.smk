@@ -1,4 +1,4 @@
-# calibrate: a model and sound code of the validation split -> how sure `charmer check` must be before it speaks.
+# calibrate: a model and sound code that set no weight -> how sure `charmer check` must be before it speaks.
 
 
 rule calibrate:
@@ -7,6 +7,7 @@ rule calibrate:
         config="results/models/{model}/config.json",
         tokenizer="results/models/{model}/tokenizer.json",
         shards=lambda wildcards: f"{CATALOGUE.plan('models', wildcards.model).corpus.folder}/val",
+        train=lambda wildcards: f"{CATALOGUE.plan('models', wildcards.model).corpus.folder}/train",
     output:
         calibration="results/models/{model}/check.json",
     log:

@@ -1,6 +1,6 @@
 """Set the threshold of `charmer check` for a model.
 
-In:  the model's weights, `shards` of the validation split
+In:  the model's weights, `shards` of the validation split, `train` of the training split
 Out: `calibration`, JSON: scores of what would have been said of sound code
 """
 
@@ -14,6 +14,7 @@ with job(snakemake):
     calibrate(
         Path(snakemake.input.weights).parent,
         Path(snakemake.input.shards),
+        Path(snakemake.input.train),
         Path(snakemake.output.calibration),
         threads=snakemake.threads,
     )

@@ -71,7 +71,7 @@ class Mender:
             edit for edit in own if protected.allows(edit) and (edit.start, edit.end, edit.replacement) not in known
         ]
         judged = Reading(self.model, self.tokenizer, text).judge(edits, most=JUDGED)
-        changes = [UNREAD if one is None else one.change for one in judged]
+        changes = [UNREAD if one is None or one.change is None else one.change for one in judged]
         return edits, scores(text, edits, changes, spectrum, Hints(error))
 
     def slips(self, text: str, count: int) -> list[Edit]:

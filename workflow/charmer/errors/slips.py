@@ -8,6 +8,7 @@ has no neighbours from which anybody could tell that an entry is wrong.
 from __future__ import annotations
 
 import ast
+import bisect
 import builtins
 import itertools
 import re
@@ -34,14 +35,16 @@ Change = tuple[int, int, str]
 
 def slips(source: Source) -> list[Edit]:
     """The edits, without repetitions, in the order of the text."""
-    inside = _inside(source)
+    inside = sorted(_inside(source))
+    lows = [low for low, _ in inside]
     found: dict[Change, Edit] = {}
     for kind, generator in GENERATORS.items():
         for start, end, replacement in generator(source):
-            within = kind in HEADS or any(low <= start and end <= high for low, high in inside)
+            at = bisect.bisect_right(lows, start) - 1
+            within = kind in HEADS or (at >= 0 and end <= inside[at][1])
             if within and source.text[start:end] != replacement:
                 found.setdefault((start, end, replacement), Edit(start, end, replacement, kind))
-    return sorted(found.values())
+    return [found[change] for change in sorted(found)]
 
 
 def _inside(source: Source) -> list[tuple[int, int]]:

@@ -61,8 +61,9 @@ def spots(
     edits, witnesses = witnessed(model, tokenizer, text, weights.shipped(), most, go_on)
     points = [weights.score(weights.shipped(), one) for one in witnesses]
     places: dict[int, list[tuple[Edit, float]]] = {}
-    for edit, score in zip(edits, points, strict=True):
-        places.setdefault(smallest(text, edit).start, []).append((edit, score))
+    for edit, score, one in zip(edits, points, witnesses, strict=True):
+        if "unread" not in one:
+            places.setdefault(smallest(text, edit).start, []).append((edit, score))
     found = []
     for entries in places.values():
         entries.sort(key=lambda entry: (-entry[1], entry[0]))
@@ -79,7 +80,7 @@ def witnessed(
     most: int = MOST,
     go_on: Callable[[], None] = always,
 ) -> tuple[list[Edit], list[dict[str, float]]]:
-    """The edits of a text that are worth judging, and for each what both witnesses say, by name.
+    """The edits of a text that the model can judge, and for each what both witnesses say, by name.
 
     Args:
         known: the weights by which those are chosen that the model reads to their end.
@@ -92,27 +93,29 @@ def witnessed(
     edits = slips(source)
     evidence = Evidence(source)
     found = [evidence.of(edit) for edit in edits]
-    gain = known.get("first", 0.0) + known.get("change up", 0.0)
-    prior = [weights.score(known, one) / max(gain, 0.2) for one in found]
-    judged = Reading(model, tokenizer, text, go_on).judge(edits, TAIL, most, prior=prior)
-    kept = [at for at, one in enumerate(judged) if one is not None]
-    return [edits[at] for at in kept], [found[at] | heard(edits[at].kind, judged[at]) for at in kept]
+    prior = [weights.score(known, one) for one in found]
+
+    def promise(number: int, judged: Judged) -> float:
+        return prior[number] + weights.score(known, heard(edits[number].kind, judged))
+
+    judged = Reading(model, tokenizer, text, go_on).judge(edits, TAIL, most, promise=promise)
+    kept = [(at, one) for at, one in enumerate(judged) if one is not None]
+    return [edits[at] for at, _ in kept], [found[at] | heard(edits[at].kind, one) for at, one in kept]
 
 
-def heard(kind: str, judged: Judged | None) -> dict[str, float]:
+def heard(kind: str, judged: Judged) -> dict[str, float]:
     """What a language model says of an edit, by name: each part for all kinds, and once more for its own kind."""
-    if judged is None:
-        return {}
-    change, first = (max(min(one, FARTHEST), -FARTHEST) for one in (judged.change, judged.first))
-    surprise, best = min(judged.surprise, FARTHEST), max(judged.best, -FARTHEST)
+    first = max(min(judged.first, FARTHEST), -FARTHEST)
     found = {
-        "change up": max(change, 0.0),
-        "change down": min(change, 0.0),
-        "first": first,
-        "surprise": surprise,
-        "best": best,
+        "surprise": min(judged.surprise, FARTHEST),
+        "best": max(judged.best, -FARTHEST),
         "doubt": judged.doubt,
     }
+    if judged.change is None:
+        found |= {"unread": 1.0, "unread first": first}
+    else:
+        change = max(min(judged.change, FARTHEST), -FARTHEST)
+        found |= {"change up": max(change, 0.0), "change down": min(change, 0.0), "first": first}
     found |= {f"{kind}: {name}": value for name, value in found.items()}
     found["meant is likeliest"] = float(judged.first - judged.surprise >= judged.best - 1e-3)
     found["written is likeliest"] = float(-judged.surprise >= judged.best - 1e-3)
@@ -140,8 +143,14 @@ def finding(text: str, path: str, spot: Spot) -> Finding:
 def sentence(text: str, edit: Edit) -> str:
     """What looks wrong, in one sentence."""
     old, new = " ".join(text[edit.start : edit.end].split()), " ".join(edit.replacement.split())
+    if edit.kind == "decorator":
+        return f"The decorator `{new}` looks forgotten before this function."
+    if edit.kind == "format":
+        return "This text has names in braces, but is no f-string: the `f` before it looks forgotten."
     if edit.kind == "off-by-one":
-        return f"This looks off by one: the model would expect `{new}` here."
+        return f"This looks off by one: the model would expect {f'`{new}` here' if new else f'it without `{old}`'}."
+    if edit.kind == "word" and new == "el":
+        return "`elif` looks meant here, as the `if` before asks first."
     if edit.kind == "swap":
         return f"`{old}` looks swapped: the model would expect `{new}`."
     if edit.kind == "negation":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -21,3 +22,9 @@ def shipped() -> dict[str, float]:
 def score(weights: Mapping[str, float], evidence: Mapping[str, float]) -> float:
     """The log-odds of one edit: evidence that is not in the table counts nothing."""
     return weights[FREE] + sum(weights.get(name, 0.0) * value for name, value in evidence.items())
+
+
+@cache
+def digest() -> str:
+    """SHA-256 of the weights that ship, in hexadecimal."""
+    return hashlib.sha256(SHIPPED.read_bytes()).hexdigest()

@@ -1,6 +1,6 @@
 """False alarms: what `check` says at its default precision about sound code of packages that training never saw.
 
-The threshold comes from the validation split (see `charmer.errors.calibration`); what is counted here set nothing. Some
+The threshold comes from other packages (see `charmer.errors.calibration`); what is counted here set nothing. Some
 of these alarms may be true: nobody has proved the code sound.
 """
 
@@ -46,8 +46,8 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     known = calibration.read(data["calibration"].parent if "calibration" in data else model)
     counts, sizes, seconds, alarms = [], [], [], []
     documents = sound(data["test_shards"], settings["lines"])
-    with Progress("false alarms", sum(text.count("\n") for _, text in documents), "line") as progress:
-        for path, text in documents:
+    with Progress("false alarms", sum(text.count("\n") for *_, text in documents), "line") as progress:
+        for _, path, text in documents:
             started = time.perf_counter()
             found = check(network, tokenizer, text, path, calibration=known)
             seconds.append(time.perf_counter() - started)

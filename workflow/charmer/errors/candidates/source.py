@@ -45,6 +45,8 @@ class Source:
         for line in self.lines:
             self._starts.append(self._starts[-1] + len(line) + 1)
         self._ascii = text.isascii()
+        self._spans: dict[ast.AST, tuple[int, int]] = {}
+        self._functions: dict[ast.AST, ast.FunctionDef | ast.AsyncFunctionDef | None] = {}
 
     def place(self, line: int, column: int) -> int:
         """The character at a line (from 1) and a column in UTF-8 bytes, as syntax trees count them."""
@@ -58,11 +60,13 @@ class Source:
 
     def span(self, node: ast.AST) -> tuple[int, int]:
         """Where a node stands; of an expression in parentheses, what is inside them."""
-        where: ast.expr = node  # type: ignore[assignment]  # only nodes with a place are asked for theirs
-        return (
-            self.place(where.lineno, where.col_offset),
-            self.place(where.end_lineno or where.lineno, where.end_col_offset or where.col_offset),
-        )
+        if node not in self._spans:
+            where: ast.expr = node  # type: ignore[assignment]  # only nodes with a place are asked for theirs
+            self._spans[node] = (
+                self.place(where.lineno, where.col_offset),
+                self.place(where.end_lineno or where.lineno, where.end_col_offset or where.col_offset),
+            )
+        return self._spans[node]
 
     def of(self, node: ast.AST) -> str:
         """A node's text."""
@@ -128,7 +132,11 @@ class Source:
 
     def function(self, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
         """The function in whose body a node stands."""
-        return next((one for one in self.ancestors(node) if isinstance(one, FUNCTIONS)), None)
+        if node not in self._functions:
+            parent = self.parents.get(node)
+            inside = parent is None or isinstance(parent, FUNCTIONS)
+            self._functions[node] = parent if inside else self.function(parent)  # type: ignore[assignment,arg-type]
+        return self._functions[node]
 
     @cached_property
     def _own_names(self) -> dict[ast.AST, list[str]]:

@@ -7,7 +7,7 @@ import bisect
 import builtins
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from charmer.errors.candidates.source import FUNCTIONS, Source, bound
 
@@ -74,7 +74,7 @@ class Facts:
         self.conditions: list[ast.expr] = []
         self.begins: dict[int, list[ast.expr]] = {}
         self.calls: dict[str, list[ast.Call]] = {}
-        self.assignments: list[ast.Assign] = []
+        self.assignments: list[ast.Assign] = []  # of one target
         self.statements: dict[int, ast.stmt] = {}
         self.returns: dict[Function, list[ast.Return]] = {}
         self.generators: set[Function] = set()
@@ -184,6 +184,15 @@ class Facts:
             self._names[node] = set(self.source.names(node))
         return name in BUILTINS or self.starred or name in self._names[node] or name in self.everywhere
 
+    def assignment(self, place: int) -> ast.Assign | None:
+        """The assignment in which a character stands."""
+        at = bisect.bisect_left(self._assigned, place, key=lambda entry: entry[0]) - 1
+        return self._assigned[at][2] if at >= 0 and place < self._assigned[at][1] else None
+
+    @cached_property
+    def _assigned(self) -> list[tuple[int, int, ast.Assign]]:
+        return sorted(((*self.source.span(one), one) for one in self.assignments), key=lambda entry: entry[:2])
+
     @cached_property
     def starred(self) -> bool:
         """Whether `from … import *` may bind anything."""
@@ -251,7 +260,8 @@ def _positional(function: Function) -> list[str]:
     return [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
 
 
-def words(name: str) -> set[str]:
+@lru_cache(maxsize=10_000)
+def words(name: str) -> frozenset[str]:
     """The parts of a name, for comparison: `max_lineWidth` -> max, line, width.
 
     >>> sorted(words("max_lineWidths"))
@@ -264,7 +274,9 @@ def words(name: str) -> set[str]:
         if part and (not sign.isalnum() or (after.isupper() and sign.islower()) or not after.isalnum()):
             parts.append(part)
             part = ""
-    return {one[:-1] if len(one) > 3 and one.endswith("s") and not one.endswith("ss") else one for one in parts}
+    return frozenset(
+        one[:-1] if len(one) > 3 and one.endswith("s") and not one.endswith("ss") else one for one in parts
+    )
 
 
 def likeness(one: str, other: str) -> float:

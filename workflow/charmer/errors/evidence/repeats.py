@@ -16,6 +16,7 @@ from charmer.errors.candidates.source import Source
 from charmer.errors.edits import Edit
 
 LENGTHS = (2, 3, 4)
+LOGARITHMS = [math.log1p(count) for count in range(31)]
 PIECE = re.compile(r"""\w+|"[^"\n]*"|'[^'\n]*'|[-+*/%&|^<>=!]=|\*\*|//|<<|>>|->|:=|[^\w\s]""")
 
 
@@ -32,6 +33,7 @@ class Repeats:
         self.counts: dict[int, Counter[tuple[str, ...]]] = {
             length: Counter(zip(*(self.strings[at:] for at in range(length)), strict=False)) for length in LENGTHS
         }
+        self._pieces: dict[str, list[str]] = {}
 
     def of(self, edit: Edit) -> dict[str, float]:
         """`written N`: logarithm of how often the rarest run of N tokens across the place stands elsewhere;
@@ -44,7 +46,9 @@ class Repeats:
             middle = self.text[first : edit.start] + edit.replacement + self.text[edit.end : last]
         else:
             middle = edit.replacement
-        new = PIECE.findall(middle)
+        new = self._pieces.get(middle)
+        if new is None:
+            new = self._pieces[middle] = PIECE.findall(middle)
         left, right = self.strings[max(low - 3, 0) : low], self.strings[high : high + 3]
         if (low, high) not in self._written:
             old = self.strings[low:high]
@@ -52,16 +56,17 @@ class Repeats:
         found = {}
         for length, before in zip(LENGTHS, self._written[low, high], strict=True):
             after = self._rarest(left, new, right, length)
-            found[f"written {length}"] = math.log1p(min(max(before, 0), 30))
-            found[f"meant {length}"] = math.log1p(min(after, 30))
+            found[f"written {length}"] = LOGARITHMS[min(max(before, 0), 30)]
+            found[f"meant {length}"] = LOGARITHMS[min(after, 30)]
             found[f"all {length}"] = float(after > 0 >= before)
         return found
 
     def _rarest(self, left: list[str], middle: list[str], right: list[str], length: int) -> int:
         counts, run = self.counts[length], (*left[-(length - 1) :], *middle, *right[: length - 1])
-        least = 1_000_000
+        least = 0
         for at in range(len(run) - length + 1):
-            count = counts.get(run[at : at + length], 0)
-            if count < least:
-                least = count
-        return least if least < 1_000_000 else 0
+            count = counts.get(run[at : at + length])
+            if count is None:
+                return 0
+            least = min(least, count) if at else count
+        return least

@@ -23,7 +23,7 @@ def lost(facts: Facts, edit: Edit, new: str) -> Found:
     if new == "()":
         return _call(facts, edit)
     found: Found = {f"sign {new}": 1.0}
-    statement = _assignment(facts, edit)
+    statement = facts.assignment(edit.start)
     if statement is not None:
         found |= {f"sign {key}": value for key, value in _sum(facts, statement).items()}
     return found
@@ -128,15 +128,6 @@ def _await(facts: Facts, edit: Edit) -> Found:
     return found
 
 
-def _assignment(facts: Facts, edit: Edit) -> ast.Assign | None:
-    """The assignment in which an edit stands."""
-    for one in facts.assignments:
-        start, end = facts.source.span(one)
-        if start < edit.start < end:
-            return one
-    return None
-
-
 def _sum(facts: Facts, statement: ast.Assign) -> Found:
     """Whether a value that is assigned should be added to."""
     target = statement.targets[0]
@@ -169,7 +160,7 @@ def operator(facts: Facts, edit: Edit, new: str) -> Found:
     old = facts.source.text[edit.start : edit.end]
     found: Found = {f"{old} to {new}": 1.0}
     if old == "=" and new.endswith("="):
-        statement = _assignment(facts, edit)
+        statement = facts.assignment(edit.start)
         if statement is not None:
             found |= {f"sum {key}": value for key, value in _sum(facts, statement).items()}
     return found
