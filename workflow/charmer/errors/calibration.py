@@ -71,7 +71,7 @@ class Calibration:
             middle = (low + high) // 2
             low, high = (middle, high) if self.rate(scores[middle]) <= false_alarms else (low, middle)
         if low >= 0:
-            return scores[low] if low + 1 < len(scores) else -math.inf
+            return scores[low]
         return scores[0] + max(math.log(self.rate(scores[0]) / max(false_alarms, 1e-3)), 0.0)
 
     def rate(self, threshold: float) -> float:

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from charmer.common.failure import Failure
@@ -35,6 +34,7 @@ LINES = 100, 500
 SOUND = 4  # one file of so many is not broken
 APART = 5  # one package of so many is kept apart
 THINNED = 10
+TRIED = 4  # files that are read for each that is wanted: most are too short or too long
 ROWS = 256  # documents held at a time
 
 SCHEMA = pa.schema(
@@ -102,34 +102,33 @@ def files(shards: Path, count: int, seed: int) -> list[File]:
     """
     found: dict[str, list[tuple[bytes, int]]] = {}
     number = 0
-    for batch in batches(shards, ["text", "package", "path"], ROWS):
-        breaks = pc.count_substring(batch["text"], "\n")
-        fits = pc.and_(pc.greater_equal(breaks, LINES[0]), pc.less_equal(breaks, LINES[1]))
-        fits = pc.and_(fits, pc.equal(pc.count_substring(batch["text"], "\r"), 0))
-        for row in np.flatnonzero(fits.to_numpy(zero_copy_only=False)).tolist():
-            package, path = batch["package"][row].as_py(), batch["path"][row].as_py()
-            order = hashlib.sha256(f"{seed}\0{package}\0{path}".encode()).digest()
-            found.setdefault(package, []).append((order, number + row))
+    for batch in batches(shards, ["package", "path"], 65_536):
+        for row, names in enumerate(batch.to_pylist(), number):
+            order = hashlib.sha256(f"{seed}\0{names['package']}\0{names['path']}".encode()).digest()
+            found.setdefault(names["package"], []).append((order, row))
         number += batch.num_rows
-    if not found:
-        raise Failure(f"{shards}: holds no file of {LINES[0]} to {LINES[1]} lines; add sources")
     turns = sorted(
         (turn, order, package, row)
         for package, entries in found.items()
         for turn, (order, row) in enumerate(sorted(entries))
-    )[:count]
-    texts = _texts(shards, sorted(row for *_, row in turns))
-    made = (_file(texts[row], package, order) for _, order, package, row in turns)
+    )[: count * TRIED]
+    texts = _texts(shards, np.array(sorted(row for *_, row in turns), np.int64))
+    fitting = [(package, order, texts[row]) for _, order, package, row in turns if row in texts]
+    if not fitting:
+        raise Failure(f"{shards}: holds no file of {LINES[0]} to {LINES[1]} lines; add sources")
+    made = (_file(text, package, order) for package, order, text in fitting[:count])
     return [one for one in made if one is not None]
 
 
-def _texts(shards: Path, rows: Sequence[int]) -> dict[int, str]:
-    """The texts of some rows, counted over all shards, in rising order."""
+def _texts(shards: Path, rows: np.ndarray) -> dict[int, str]:
+    """The texts of those among some rows, counted over all shards, that have the right length."""
     found: dict[int, str] = {}
-    number, wanted = 0, np.array(rows)
+    number = 0
     for batch in batches(shards, ["text"], ROWS):
-        here = wanted[(wanted >= number) & (wanted < number + batch.num_rows)]
-        found |= dict(zip(here.tolist(), batch["text"].take(pa.array(here - number)).to_pylist(), strict=True))
+        here = rows[(rows >= number) & (rows < number + batch.num_rows)]
+        for row, text in zip(here.tolist(), batch["text"].take(pa.array(here - number)).to_pylist(), strict=True):
+            if LINES[0] <= text.count("\n") <= LINES[1] and "\r" not in text:
+                found[row] = text
         number += batch.num_rows
     return found
 
