@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from charmer.common.failure import Failure
 from charmer.common.files import write_table
 from charmer.common.progress import Progress
-from charmer.errors import suspicious
+from charmer.errors import suspicious, weights
 from charmer.errors.breaking import LONGEST_LINE
 from charmer.errors.edits import Edit, apply, inverse, line_of
 from charmer.errors.fitting import Example
@@ -166,7 +166,7 @@ def hear(model: Path, chosen: Sequence[File], known: Mapping[str, float], target
             rows = []
             for at, (edit, one) in enumerate(zip(edits, evidence, strict=True)):
                 right = original is not None and apply(file.text, edit) == original
-                whole = right or "unread" not in one
+                whole = right or weights.UNREAD not in one
                 if whole or at % THINNED == number % THINNED:
                     rows.append(
                         {

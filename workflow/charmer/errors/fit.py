@@ -10,6 +10,7 @@ core.
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,10 @@ def report(heard: Sequence[Heard], known: dict[str, float]) -> str:
     places: list[tuple[int, int, float]] = []
     sound: list[tuple[str, int, list[float]]] = []
     for one in heard:
-        scores = [weights.score(known, evidence) for evidence in one.evidence]
+        scores = [
+            weights.score(known, evidence) if weights.judges(known, evidence) else -math.inf
+            for evidence in one.evidence
+        ]
         best: dict[int, float] = {}
         for line, score in zip(one.lines, scores, strict=True):
             best[line] = max(best.get(line, score), score)

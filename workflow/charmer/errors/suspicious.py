@@ -62,7 +62,7 @@ def spots(
     points = [weights.score(weights.shipped(), one) for one in witnesses]
     places: dict[int, list[tuple[Edit, float]]] = {}
     for edit, score, one in zip(edits, points, witnesses, strict=True):
-        if "unread" not in one:
+        if weights.judges(weights.shipped(), one):
             places.setdefault(smallest(text, edit).start, []).append((edit, score))
     found = []
     for entries in places.values():
@@ -112,7 +112,7 @@ def heard(kind: str, judged: Judged) -> dict[str, float]:
         "doubt": judged.doubt,
     }
     if judged.change is None:
-        found |= {"unread": 1.0, "unread first": first}
+        found |= {weights.UNREAD: 1.0, "unread first": first}
     else:
         change = max(min(judged.change, FARTHEST), -FARTHEST)
         found |= {"change up": max(change, 0.0), "change down": min(change, 0.0), "first": first}

@@ -11,6 +11,7 @@ from charmer.common.files import read_json
 
 SHIPPED = Path(__file__).parent / "weights.json"
 FREE = "edit"  # the evidence that every edit shows
+UNREAD = "unread"  # and that of one which the model did not read to its end
 
 
 @cache
@@ -22,6 +23,11 @@ def shipped() -> dict[str, float]:
 def score(weights: Mapping[str, float], evidence: Mapping[str, float]) -> float:
     """The log-odds of one edit: evidence that is not in the table counts nothing."""
     return weights[FREE] + sum(weights.get(name, 0.0) * value for name, value in evidence.items())
+
+
+def judges(weights: Mapping[str, float], evidence: Mapping[str, float]) -> bool:
+    """Whether weights say anything of an edit: those fitted without unread edits say nothing of such."""
+    return UNREAD not in evidence or UNREAD in weights
 
 
 @cache
