@@ -207,4 +207,4 @@ def _heard(rows: Sequence[Mapping[str, object]]) -> Heard:
     first = rows[0]
     evidence = [dict(zip(row["names"], row["values"], strict=True)) for row in rows]  # type: ignore[call-overload]
     columns = ([row[name] for row in rows] for name in ("line", "right", "copies"))
-    return Heard(first["package"], first["lines"], first["slip"], *columns, evidence)  # type: ignore[arg-type]
+    return Heard(first["package"], first["lines"], first["slip"], *columns, evidence)  # type: ignore[arg-type, call-arg]

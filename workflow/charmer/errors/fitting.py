@@ -75,7 +75,7 @@ def fit(examples: Sequence[Example], penalty: float = PENALTY, steps: int = STEP
         whole = _logsumexp(scores + copies, group, len(examples), 1.0)
         chosen = _logsumexp(scores + right.clamp(min=1e-30).log(), group, len(examples), 0.0)
         found = (whole - torch.where(broken > 0, chosen, 0.0)).sum() + (strength * weights[:, 0] ** 2).sum()
-        found.backward()  # type: ignore[no-untyped-call]
+        found.backward()
         return found
 
     optimizer.step(loss)

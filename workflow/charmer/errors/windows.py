@@ -146,7 +146,7 @@ def _hidden(
     bias = attention_bias(visible, torch.float32)
     x = model.embed_tokens(torch.from_numpy(ids).to(model.device)[None])
     for layer, block in enumerate(model.layers):
-        x = block(x, angles, bias, layer, cache, positions)  # type: ignore[arg-type]
+        x = block(x, angles, bias, layer, cache, positions)
     return model.norm(x)[0]
 
 

@@ -80,7 +80,7 @@ def _holder(facts: Facts, node: ast.expr) -> tuple[ast.If | ast.IfExp | ast.Whil
                 return (parent, turned) if test is child else None
             case _:
                 return None
-        child = parent  # type: ignore[assignment]
+        child = parent
     return None
 
 

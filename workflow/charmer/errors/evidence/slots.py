@@ -20,11 +20,11 @@ def slot(facts: Facts, node: ast.AST) -> str:
         case ast.Assign(targets=[ast.Subscript(slice=ast.Constant(value=str(name)))], value=value) if value is node:
             return name
         case ast.Dict(keys=keys, values=values) if node in values:
-            key = keys[values.index(node)]  # type: ignore[arg-type]
+            key = keys[values.index(node)]
             return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else ""
         case ast.Call(args=args) if node in args:
             names = facts.parameters(parent)
-            place = args.index(node)  # type: ignore[arg-type]
+            place = args.index(node)
             return names[place] if names is not None and place < len(names) else ""
         case ast.Attribute() | ast.Subscript(value=ast.expr()) if getattr(parent, "value", None) is node:
             return ""

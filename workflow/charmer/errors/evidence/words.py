@@ -193,7 +193,7 @@ def _role(node: ast.AST, parent: ast.AST | None, above: ast.AST | None) -> str:
         case ast.Slice(lower=lower):
             return "lower" if lower is node else "upper"
         case ast.Call(func=ast.Name(id="range"), args=args):
-            return f"range {args.index(node) if node in args else 9}"  # type: ignore[arg-type]
+            return f"range {args.index(node) if node in args else 9}"
         case ast.Compare(ops=[op, *_], comparators=[right, *_]) if right is node:
             return f"{type(op).__name__}"
         case ast.BinOp(op=op, right=right) if right is node:
