@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cluster import Cluster
-from project import SOURCES, Project, clean_environment
+from project import SOURCES, Project
 
 MINUTES = 60.0
 CONFIG = SOURCES | {
@@ -28,18 +28,11 @@ def on(cluster: Cluster, python: str, folder: Path) -> Project:
 
 
 @contextlib.contextmanager
-def calling(project: Project, *arguments: str, **config: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+def calling(project: Project, *arguments: str, **config: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A call of Snakemake at work, and the file that holds what it says."""
     said = project.folder / "said.txt"
-    with said.open("wb") as file:
-        process = subprocess.Popen(
-            project.command(*arguments, config=config),
-            cwd=project.folder,
-            env=clean_environment() | project.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-        )
+    with said.open("w", encoding="utf-8") as file:
+        process = project.start(*arguments, config=config, output=file)
     try:
         yield process, said
     finally:

@@ -15,6 +15,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from dry_run import dry_run
 
@@ -89,14 +90,17 @@ class Project:
             timeout=self.patience,
         )
 
-    def start(self, *arguments: str, config: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start Snakemake as the leader of a process group of its own, to be interrupted or killed as a whole."""
+    def start(
+        self, *arguments: str, config: dict[str, str] | None = None, output: IO[str] | int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
+        """Start Snakemake as the leader of a process group of its own, to be interrupted or killed as a whole; what it
+        says goes to `output`."""
         return subprocess.Popen(
             self.command(*arguments, config=config),
             cwd=self.folder,
             env=clean_environment() | self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
