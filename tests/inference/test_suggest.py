@@ -92,6 +92,12 @@ REPEATS = [
     ("def f():\n    a = 1", "\n\n    return a\n", "\n    a += 1\n\n    return a\n", "\n    a += 1"),
     ("x = d[", "]['b']\n", "'a']['b']\n", "'a'"),
     ("x = ", "\ny = 2\n", "1\ny = 2\n", "1"),
+    ("def f(s", ":\n", "elf) -> str:\n", "elf) -> str"),
+    ("r = request", "url)\n", "s.get(url)\n", "s.get("),
+    ("class A(B):\n    x = f(", ")\n", "g(y)\n", "g(y)"),
+    ("class Loader(Ba", "er):\n", "seLoader):\n", "seLoad"),
+    ("def f() ", "M]:\n", "-> Type[LLM]:\n", "-> Type[LL"),
+    ("x = ", ":\n", "y[1:\n", "y[1:"),
 ]
 
 

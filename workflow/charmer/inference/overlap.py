@@ -88,7 +88,14 @@ class Overlap:
                 continue
             if size < len(self.rest) and size < SHORTEST and (piece.isalnum() or piece == "_"):
                 continue
-            kept = start + len(line) - size
-            if [frame.opener for frame in scan(text[:kept], self._lexed).open] == [f.opener for f in self._lexed.open]:
+            if self._fits(text[: start + len(line)], start + len(line) - size):
                 return size
         return 0
+
+    def _fits(self, text: str, kept: int) -> bool:
+        """Whether `text` may end at `kept`, since the rest of the cursor's line goes on there: it needs no bracket of
+        the rest that the suggestion opened for itself, or with all of the text the rest would close one too many."""
+        if len(scan(text[:kept], self._lexed).open) <= len(self._lexed.open):
+            return True
+        whole, shorter = (scan(part + self.rest, self._lexed) for part in (text, text[:kept]))
+        return whole.broken is not None and shorter.broken is None
