@@ -155,7 +155,8 @@ def _of_text(
     cooler = settings["shown_temperature"]
     again, usual = _repetition(tokenizer, from_nothing(network, tokenizer, settings | {"temperature": cooler}), unseen)
     says = (
-        f"at temperature {cooler:g} {again:.0%} of the 4-grams that it writes are repeated; of unseen files {usual:.0%}"
+        f"{again:.0%} of the 4-grams that it writes at temperature {cooler:g} are repeated; of those of unseen files "
+        f"{usual:.0%}"
     )
     cure = "raise train.budget or model.width; until then ask it with --temperature 0.8 or --repetition-penalty 1.1"
     yield Sign("repetition", "shown", again - usual, "share", 0.3, says, cure, judged)

@@ -192,8 +192,8 @@ def metric(name: str, rows: Rows) -> list[Plot]:
     plots: list[Plot] = []
     for unit in dict.fromkeys(row["unit"] for row in shown):  # values of two units share no axis
         file, title = name, title_of(name)
-        if plots:
-            file, title = f"{name}_{unit}", f"{title}, {TITLES.get(unit, unit)}"
+        if plots:  # the caption of the first says it for all
+            file, title, caption = f"{name}_{unit}", f"{title}, {TITLES.get(unit, unit)}", ""
         part = [row for row in shown if row["unit"] == unit]
         plots.append(intervals(file, title, caption, part, strong, whole=name not in SMALL))
     return plots
