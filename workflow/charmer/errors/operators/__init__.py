@@ -16,12 +16,14 @@ import random
 from collections.abc import Iterator, Sequence
 
 from charmer.errors.edits import Edit, apply
-from charmer.errors.operators import layout, meaning, signs
+from charmer.errors.operators import layout, losses, meaning, signs
 from charmer.errors.operators.ground import Ground, Operator, complaint
 
 __all__ = ["OPERATORS", "SEMANTIC", "SYNTAX", "WITHHELD", "Ground", "Operator", "breaks", "complaint", "drawn"]
 
-OPERATORS = {operator.name: operator for operator in (*signs.OPERATORS, *layout.OPERATORS, *meaning.OPERATORS)}
+OPERATORS = {
+    operator.name: operator for operator in (*signs.OPERATORS, *layout.OPERATORS, *meaning.OPERATORS, *losses.OPERATORS)
+}
 SYNTAX = tuple(name for name, operator in OPERATORS.items() if operator.family == "syntax")
 SEMANTIC = tuple(name for name, operator in OPERATORS.items() if operator.family == "semantic")
 WITHHELD = tuple(name for name, operator in OPERATORS.items() if operator.withheld)

@@ -34,6 +34,11 @@ class Site(NamedTuple):
     parent: ast.AST
     function: Function
 
+    @property
+    def bound(self) -> bool:
+        """Whether the node is written to or deleted, not read."""
+        return not isinstance(getattr(self.node, "ctx", ast.Load()), ast.Load)
+
 
 class Ground(Source):
     """A text that parses, lines ended by "\\n"; everything about it is worked out when it is first asked for."""
@@ -59,6 +64,11 @@ class Ground(Source):
     def every(self, *types: type[ast.AST]) -> Iterator[Site]:
         """The sites whose node is of one of these types, in the order of the text."""
         return (site for site in self.sites if isinstance(site.node, types))
+
+    def exchanged(self, one: ast.AST, other: ast.AST) -> Change:
+        """Two nodes, the first before the other, in each other's place, parentheses around them included."""
+        (start, stop), (on, end) = self.outer(one), self.outer(other)
+        return start, end, self.text[on:end] + self.text[stop:on] + self.text[start:stop]
 
     @cached_property
     def layout(self) -> list[Token]:
