@@ -72,6 +72,25 @@ def recites(rows: Rows) -> str:
     )
 
 
+def learned_little(rows: Rows, training: Mapping[str, Any]) -> str:
+    """A warning where a general compressor, which knows no Python, predicts unseen code better; "" where none does.
+
+    Args:
+        rows: of bits per byte.
+        training: its summary; {} where there is none.
+    """
+    own, xz = pick(rows, "overall"), pick(rows, BASELINE)
+    if own is None or xz is None or own["value"] <= xz["value"] or not training:
+        return ""
+    # A processor without bfloat16 sees a quarter of the text in the same minutes.
+    slow = training["device"] == "cpu" and training["precision"] == "float32"
+    return (
+        f"the model needs more bits than xz -9, which knows no Python: {numbers.scaled(training['tokens'])} tokens in "
+        f"{numbers.duration(training['seconds'])} are too few for it; raise train.budget"
+        + (", or take config/presets/older.yaml, made for processors without bfloat16 as this one is" if slow else "")
+    )
+
+
 def figures(tables: Mapping[str, Rows]) -> list[Figure]:
     """The page's numbers: bits per byte, xz's in small print, and of the abilities those that were asked for."""
     if "fine_tuning" in tables:
