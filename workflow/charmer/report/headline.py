@@ -82,12 +82,10 @@ def learned_little(rows: Rows, training: Mapping[str, Any]) -> str:
     own, xz = pick(rows, "overall"), pick(rows, BASELINE)
     if own is None or xz is None or own["value"] <= xz["value"] or not training:
         return ""
-    # A processor without bfloat16 sees a quarter of the text in the same minutes.
-    slow = training["device"] == "cpu" and training["precision"] == "float32"
     return (
         f"the model needs more bits than xz -9, which knows no Python: {numbers.scaled(training['tokens'])} tokens in "
-        f"{numbers.duration(training['seconds'])} are too few for it; raise train.budget"
-        + (", or take config/presets/older.yaml, made for processors without bfloat16 as this one is" if slow else "")
+        f"{numbers.duration(training['seconds'])} are too few for it; raise train.budget, or lower train.batch_tokens "
+        "and model.width, as config/presets/older.yaml does for processors without bfloat16"
     )
 
 
