@@ -230,6 +230,17 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 
 @pytest.mark.slow
+def test_a_model_that_a_compressor_beats_is_warned_of_in_its_own_words(report: SimpleNamespace, tmp_path: Path):
+    rows = [
+        Row("overall", 2.29, None, 1, "bits/byte", {"bytes": 10}),
+        Row("baseline=xz -9", 2.07, None, 1, "bits/byte"),
+    ]
+    write_table(tmp_path / "table.parquet", table("bits_per_byte", rows))
+    page.write(tmp_path / "runs/x-1", {**report.inputs, "metric_bits_per_byte": tmp_path / "table.parquet"}, {})
+    html = (tmp_path / "runs/x-1/report/index.html").read_text(encoding="utf-8")
+    assert "The model needs more bits than xz -9, which knows no Python: 30 tokens in 2" in html
+
+
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
 def test_a_browser_draws_every_plot(report: SimpleNamespace, tmp_path: Path):
     assert BROWSER is not None
