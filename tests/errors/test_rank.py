@@ -88,6 +88,16 @@ def test_an_edit_longer_than_the_context_is_not_judged():
     assert score_edits(network(tokenizer.vocab_size, 32), tokenizer, TEXT, [Edit(0, 0, "x" * 40)]) == [-math.inf]
 
 
+def test_a_promise_decides_which_edits_are_read_on_and_which_are_not_judged():
+    tokenizer = TOKENIZERS["byte"]
+    reading = Reading(network(tokenizer.vocab_size, 256), tokenizer, TEXT)
+    edits = [Edit(40, 41, letter) for letter in "abcdef"]
+    promises = {0: 1.0, 1: None, 2: 3.0, 3: None, 4: 2.0, 5: 0.0}
+    judged = reading.judge(edits, most=2, promise=lambda number, one: promises[number])
+    assert [at for at, one in enumerate(judged) if one is None] == [1, 3]
+    assert [at for at, one in enumerate(judged) if one is not None and one.change is not None] == [2, 4]
+
+
 def test_most_leaves_the_edits_with_the_best_first_tokens():
     tokenizer = TOKENIZERS["byte"]
     reading = Reading(network(tokenizer.vocab_size, 256), tokenizer, TEXT)

@@ -118,9 +118,9 @@ class Reading:
         tail: int = TAIL,
         most: int | None = None,
         progress: Callable[[int], None] | None = None,
-        promise: Callable[[int, Judged], float] | None = None,
+        promise: Callable[[int, Judged], float | None] | None = None,
     ) -> list[Judged | None]:
-        """What the model thinks of each edit; None for one that is longer than it can read.
+        """What the model thinks of each edit; None for one that is longer than it can read, or that promises nothing.
 
         Args:
             edits: of this text.
@@ -128,7 +128,8 @@ class Reading:
             most: edits that are read on for each `stride` of tokens; None: all.
             progress: called with the number of edits that were dealt with since the last call.
             promise: of an edit, by its number and what is known of it before it is read on: the higher the sooner it
-                is; None: its first token decides.
+                is, and None where it need not be judged. Called from several threads. Without it an edit's first token
+                decides.
         """
         found: list[Judged | None] = [None] * len(edits)
         groups: dict[tuple[int, int], _Group] = {}
@@ -183,22 +184,26 @@ class Reading:
         return (start, start) if length < context else None
 
     def _judged(
-        self, window: windows.Window, group: _Group, most: int | None, promise: Callable[[int, Judged], float] | None
-    ) -> list[Judged]:
+        self,
+        window: windows.Window,
+        group: _Group,
+        most: int | None,
+        promise: Callable[[int, Judged], float | None] | None,
+    ) -> list[Judged | None]:
         """What the model thinks of the changes that one window serves."""
-        changes = group.changes
-        found = self._first(window, changes)
-        order = list(range(len(changes)))
-        if most is not None and most < len(changes):
-            numbered = zip(group.numbers, found, strict=True)
-            points = [one.first if promise is None else promise(number, one) for number, one in numbered]
-            order = sorted(order, key=lambda at: -points[at])[:most]
-        chosen = sorted(order, key=lambda at: changes[at].first)
+        changes, first = group.changes, self._first(window, group.changes)
+        points: dict[int, float] = {}
+        for at, (number, one) in enumerate(zip(group.numbers, first, strict=True)):
+            point = one.first if promise is None else promise(number, one)
+            if point is not None:
+                points[at] = point
+        found = [one if at in points else None for at, one in enumerate(first)]
+        chosen = sorted(sorted(points, key=lambda at: -points[at])[:most], key=lambda at: changes[at].first)
         read = [changes[at] for at in chosen]
         written = self._costs(window, read)
         for at, change, rest in zip(chosen, read, self._rests(window, read), strict=True):
             old = sum(written[place] for place in range(change.first, change.stop))
-            found[at] = replace(found[at], change=found[at].first - found[at].surprise + rest - old)
+            found[at] = replace(first[at], change=first[at].first - first[at].surprise + rest - old)
         return found
 
     def _first(self, window: windows.Window, changes: list[Change]) -> list[Judged]:

@@ -3,7 +3,8 @@
 Notable here:
 - Every single slip that could be undone (`slips`) is judged by two witnesses: what the module itself says
   (`charmer.errors.evidence`), and how much likelier a language model finds the text without it (`rank`). An edit's
-  first token costs the model nothing; only the edits that look best by then are read on.
+  first token costs the model nothing: it decides which edits the module is asked about, and both together, which of
+  them the model reads on.
 - The score is a log-odds, linear in all of that. The weights are fitted (`python -m charmer.errors.fit`) and stand in
   `weights.json`, by names that a person can read.
 - A spot is a place: of all edits there the best speaks.
@@ -24,7 +25,8 @@ from charmer.errors.slips import slips
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
-MOST = 32  # edits that are judged to their end, for each half context of tokens
+MOST = 16  # edits that are judged to their end, for each half context of tokens
+HOPELESS = -5.0  # nats that an edit's first token may lose against the written one; two edits in five lose more
 TAIL = 12  # tokens behind an edit that are judged with it
 ALTERNATIVES = 5  # edits of one spot that are kept
 FARTHEST = 15.0  # nats: what lies beyond says no more
@@ -92,15 +94,17 @@ def witnessed(
     source = Source(text)
     edits = slips(source)
     evidence = Evidence(source)
-    found = [evidence.of(edit) for edit in edits]
-    prior = [weights.score(known, one) for one in found]
+    found: dict[int, dict[str, float]] = {}
 
-    def promise(number: int, judged: Judged) -> float:
-        return prior[number] + weights.score(known, heard(edits[number].kind, judged))
+    def promise(number: int, judged: Judged) -> float | None:
+        if judged.first < HOPELESS:
+            return None
+        found[number] = evidence.of(edits[number])
+        return weights.score(known, found[number] | heard(edits[number].kind, judged))
 
     judged = Reading(model, tokenizer, text, go_on).judge(edits, TAIL, most, promise=promise)
-    kept = [(at, one) for at, one in enumerate(judged) if one is not None]
-    return [edits[at] for at, _ in kept], [found[at] | heard(edits[at].kind, one) for at, one in kept]
+    kept = [(edits[at], found[at], one) for at, one in enumerate(judged) if one is not None and at in found]
+    return [edit for edit, _, _ in kept], [said | heard(edit.kind, one) for edit, said, one in kept]
 
 
 def heard(kind: str, judged: Judged) -> dict[str, float]:

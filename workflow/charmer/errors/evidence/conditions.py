@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterable
 
 from charmer.errors.edits import Edit
-from charmer.errors.evidence.facts import Facts
+from charmer.errors.evidence.facts import CONDITIONS, Facts
 
 Found = dict[str, float]
 FLIPS = {"is": "is not", "is not": "is", "==": "!=", "!=": "==", "in": "not in", "not in": "in"}
@@ -52,17 +52,15 @@ def flipped(facts: Facts, edit: Edit, new: str) -> Found:
 
 def _around(facts: Facts, edit: Edit) -> ast.expr | None:
     """The comparison, or the operand of the `not` that comes or goes."""
+    nodes: Iterable[ast.expr] = facts.comparisons
+    if edit.kind == "negation":
+        begun = (node for place in {edit.start, edit.end} for node in facts.begins.get(place, ()))
+        nodes = [node for node in begun if isinstance(node, CONDITIONS)]
+    spans = [(*facts.source.span(node), node) for node in nodes]
     for end in (edit.end, edit.start):
-        best = None
-        for node in facts.conditions:
-            start, stop = facts.source.span(node)
-            if start <= edit.start and end <= stop and (edit.kind == "negation" or isinstance(node, ast.Compare)):
-                if edit.kind == "negation" and start not in (edit.start, edit.end):
-                    continue
-                if best is None or stop - start < best[0]:
-                    best = (stop - start, node)
-        if best is not None:
-            return best[1]
+        around = [(stop - start, start, node) for start, stop, node in spans if start <= edit.start and end <= stop]
+        if around:
+            return min(around, key=lambda entry: entry[:2])[2]
     return None
 
 

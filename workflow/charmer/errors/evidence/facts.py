@@ -71,7 +71,6 @@ class Facts:
         self.ends: dict[int, list[ast.Attribute]] = {}
         self.strings: Counter[str] = Counter()
         self.comparisons: list[ast.Compare] = []
-        self.conditions: list[ast.expr] = []
         self.begins: dict[int, list[ast.expr]] = {}
         self.calls: dict[str, list[ast.Call]] = {}
         self.assignments: list[ast.Assign] = []  # of one target
@@ -80,6 +79,7 @@ class Facts:
         self.generators: set[Function] = set()
         self.stores: Counter[tuple[Function | None, str]] = Counter()
         self._names: dict[ast.AST, set[str]] = {}
+        self._targets: dict[ast.AST, set[str]] = {}
         self.selfish: set[Function | None] = set()
         self._walk()
         self._close()
@@ -109,8 +109,6 @@ class Facts:
             span = self.source.span(node)
             self.spans.setdefault(span, []).append(node)
             self.begins.setdefault(span[0], []).append(node)
-            if isinstance(node, CONDITIONS):
-                self.conditions.append(node)
         if isinstance(node, ast.Name):
             self._use(node, node.id, isinstance(node.ctx, ast.Load), place)
             if node.id == "self":
@@ -184,6 +182,15 @@ class Facts:
             self._names[node] = set(self.source.names(node))
         return name in BUILTINS or self.starred or name in self._names[node] or name in self.everywhere
 
+    def targets(self, statement: ast.Assign | ast.For) -> set[str]:
+        """The names in what a statement assigns to."""
+        if statement not in self._targets:
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            self._targets[statement] = {
+                one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)
+            }
+        return self._targets[statement]
+
     def assignment(self, place: int) -> ast.Assign | None:
         """The assignment in which a character stands."""
         at = bisect.bisect_left(self._assigned, place, key=lambda entry: entry[0]) - 1
@@ -192,6 +199,23 @@ class Facts:
     @cached_property
     def _assigned(self) -> list[tuple[int, int, ast.Assign]]:
         return sorted(((*self.source.span(one), one) for one in self.assignments), key=lambda entry: entry[:2])
+
+    @cached_property
+    def bindings(self) -> dict[tuple[Function | None, str], list[ast.Assign]]:
+        """The assignments of one target, by function and the target's text."""
+        found: dict[tuple[Function | None, str], list[ast.Assign]] = {}
+        for one in self.assignments:
+            found.setdefault((self.places[one].function, self.source.of(one.targets[0])), []).append(one)
+        return found
+
+    @cached_property
+    def mentions(self) -> dict[str, list[int]]:
+        """Where each name, and each attribute with what stands before its dot, begins."""
+        found: dict[str, list[int]] = {}
+        for node in self.places:
+            if isinstance(node, ast.Name | ast.Attribute):
+                found.setdefault(self.source.of(node), []).append(self.source.span(node)[0])
+        return found
 
     @cached_property
     def starred(self) -> bool:

@@ -137,12 +137,7 @@ def _sum(facts: Facts, statement: ast.Assign) -> Found:
     place, text = facts.places[statement], facts.source.of(target)
     at = facts.source.span(statement)[0]
     before = [
-        one
-        for one in facts.assignments
-        if one is not statement
-        and facts.places[one].function is place.function
-        and facts.source.of(one.targets[0]) == text
-        and facts.source.span(one)[0] < at
+        one for one in facts.bindings[place.function, text] if one is not statement and facts.source.span(one)[0] < at
     ]
     found["bound before"] = float(bool(before))
     found["not bound before"] = float(not before and isinstance(target, ast.Name))
@@ -150,8 +145,8 @@ def _sum(facts: Facts, statement: ast.Assign) -> Found:
     started = bool(before) and facts.source.of(before[-1].value) in ("0", "0.0", '""', "''", "[]", "1")
     found["starts from nothing"] = float(started)
     found["starts from nothing, in a loop"] = float(started and place.loop)
-    parts = (one for one in ast.walk(statement.value) if isinstance(one, ast.Name | ast.Attribute))
-    found["mentions itself"] = float(any(facts.source.of(one) == text for one in parts))
+    low, high = facts.source.span(statement.value)
+    found["mentions itself"] = float(any(low <= one < high for one in facts.mentions.get(text, ())))
     return found
 
 

@@ -44,8 +44,7 @@ def name(facts: Facts, edit: Edit, new: str) -> Found:
         found["nearer"] = max(min(math.log(near[0] / near[1]), 3.0), -3.0)
     statement = facts.places[node].statement
     if isinstance(statement, ast.Assign | ast.For) and local:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        names = {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+        names = facts.targets(statement)
         found["written is what is assigned"] = float(old in names)
         found["meant is what is assigned"] = float(new in names)
     return found
