@@ -34,6 +34,16 @@ def test_a_score_is_a_log_odds_against_nothing_wrong():
     assert weights.score(fitted, {"even": 1.0}) == pytest.approx(0.0, abs=0.05)
 
 
+def test_the_unit_of_evidence_decides_nothing():
+    def scored(unit):
+        files = [*BROKEN, *SOUND]
+        grown = [[{name: unit * value for name, value in one.items()} for one in file.evidence] for file in files]
+        fitted = fitting.fit([fitting.Example(one, file.right) for one, file in zip(grown, files, strict=True)])
+        return fitted["telling"] * unit, fitted["plain"] * unit
+
+    assert scored(10.0) == pytest.approx(scored(1.0), abs=0.05)
+
+
 def test_rare_evidence_is_left_out():
     assert "once" not in fitting.fit([*BROKEN, *SOUND, example(None, ["once"])])
 

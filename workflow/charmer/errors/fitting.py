@@ -3,7 +3,9 @@
 A file has at most one slip, and each edit is one explanation: the probability of edit i is exp(s_i) / (1 + sum of
 exp(s_j)), where 1 stands for "nothing is wrong" and s is linear in the evidence (conditional logit; McFadden 1974).
 What is maximised is the likelihood of the edits that undo the slip, and of "nothing" in sound files, less a penalty on
-the squares of the weights. So the same scores rank the edits of one file and, between files, say how sure they are.
+the squares of the weights, each in the unit of its evidence's own size (ridge regression on standardised columns;
+Hoerl and Kennard 1970): else a surprise of up to 15 nats got its way more cheaply than what is there or not. So the
+same scores rank the edits of one file and, between files, say how sure they are.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from torch.nn.functional import embedding_bag
 
 from charmer.errors.weights import FREE
 
-PENALTY = 0.5  # nats for a weight of 1
+PENALTY = 0.3  # nats for a weight of 1 of evidence whose root mean square is 1
+SMALLEST = 0.3  # root mean square below which evidence counts as of this size
 RARE = 3  # evidence that fewer edits show is left out
 STEPS = 60
 
@@ -65,7 +68,8 @@ def fit(examples: Sequence[Example], penalty: float = PENALTY, steps: int = STEP
     weights = torch.zeros(len(names), 1, requires_grad=True)
     with torch.no_grad():
         weights[0] = -8.0
-    strength = torch.full((len(names),), penalty)
+    squares, shown = torch.zeros(2, len(names)).index_add(1, ids, torch.stack((sizes**2, torch.ones_like(sizes))))
+    strength = penalty * (squares / shown).clamp(min=SMALLEST**2)
     strength[0] = 0.0  # what every edit shows
     optimizer = torch.optim.LBFGS([weights], max_iter=steps, history_size=12, line_search_fn="strong_wolfe")
 
