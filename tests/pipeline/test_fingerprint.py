@@ -113,3 +113,16 @@ def test_every_script_of_the_workflow_has_a_fingerprint_of_its_own():
     scripts = sorted((Path(module.__file__).parents[2] / "scripts").glob("*.py"))
     prints = {module.fingerprint(script) for script in scripts}
     assert len(prints) == len(scripts) >= 8
+
+
+def test_fitting_the_weights_of_check_anew_leaves_what_training_reads_as_it_is(monkeypatch, tmp_path):
+    scripts, data_files, read = Path(__file__).parents[2] / "workflow" / "scripts", module._data_files, {}
+    monkeypatch.setattr(module, "KEPT", tmp_path / "fingerprints.json")
+    for name in ("break", "train", "calibrate"):
+        module._read.cache_clear()
+        seen = read[name] = set()
+        monkeypatch.setattr(module, "_data_files", lambda at, seen=seen: seen.update(data_files(at)) or data_files(at))
+        module.fingerprint(scripts / f"{name}.py")
+    names = {name: {path.name for path in paths} for name, paths in read.items()}
+    assert "weights.json" in names["calibrate"]
+    assert "weights.json" not in names["break"] | names["train"]
