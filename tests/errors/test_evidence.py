@@ -1,12 +1,16 @@
 """What a module itself says for and against an edit, each by a few lines."""
 
+from pathlib import Path
+
 import pytest
 from charmer.errors.candidates.source import Source
 from charmer.errors.edits import apply, line_of
 from charmer.errors.evidence import Evidence
 from charmer.errors.evidence.facts import likeness, words
 from charmer.errors.slips import slips
+from charmer.errors.suspicious import spots
 from charmer.errors.weights import score, shipped
+from charmer.model import folder
 
 SAID = {  # evidence -> (as written, as meant, what it is worth)
     "name: unused parameter": ("def add(a, b):\n    return a + a\n", "def add(a, b):\n    return b + a\n", 1),
@@ -193,3 +197,10 @@ def test_a_planted_slip_stands_first_without_a_language_model(meant):
     evidence, edits = Evidence(source), slips(source)
     best = max(edits, key=lambda edit: score(shipped(), evidence.of(edit)))
     assert line_of(written, best.start) == SOUND[: SOUND.index(meant)].count("\n") + 1
+
+
+@pytest.mark.parametrize("meant", PLANTED)
+def test_a_planted_slip_stands_first_with_the_model_that_ships(meant):
+    model, tokenizer = folder.load(Path(__file__).parents[2] / "resources" / "pretrained")
+    (first, *_) = spots(model, tokenizer, SOUND.replace(meant, PLANTED[meant]))
+    assert first.line == SOUND[: SOUND.index(meant)].count("\n") + 1
