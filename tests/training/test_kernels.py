@@ -35,6 +35,22 @@ def test_attention_equals_pytorchs(heads, groups, length):
         torch.testing.assert_close(mine, other, atol=1e-3, rtol=1e-3)
 
 
+@pytest.mark.parametrize(("length", "before"), [(2, 300), (300, 40), (1, 70)])
+def test_attention_behind_known_keys_equals_pytorchs(length, before):
+    sizes = [(length, 3), (before + length, 1), (before + length, 1)]
+    inputs = [torch.randn(2, count, heads, 8, requires_grad=True) for count, heads in sizes]
+    visible = torch.ones(1, length, before + length, dtype=torch.bool).tril(before)
+    visible[:, :, 5:9] = False  # of another document
+    bias = attention_bias(visible, torch.float32)
+    ours = attend(*inputs, bias)
+    queries, keys, values = (tensor.transpose(1, 2) for tensor in inputs)
+    theirs = F.scaled_dot_product_attention(queries, keys, values, bias[:, None], enable_gqa=True)
+    theirs = theirs.transpose(1, 2).flatten(2)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+    for mine, other in zip(gradients(ours, inputs), gradients(theirs, inputs), strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-3, rtol=1e-3)
+
+
 def test_attention_in_bfloat16_is_as_near_to_float32_as_pytorchs():
     exact = [torch.randn(2, 200, count, 16) for count in (4, 2, 2)]
     bias = attention_bias(visible_positions(torch.zeros(2, 200)), torch.float32)

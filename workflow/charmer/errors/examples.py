@@ -161,10 +161,10 @@ def hear(model: Path, chosen: Sequence[File], known: Mapping[str, float], target
     tables = [SCHEMA.empty_table()]
     with Progress("witnesses", len(chosen), "file") as progress:
         for number, file in enumerate(chosen):
-            edits, evidence = suspicious.witnessed(network, tokenizer, file.text, known)
+            witnessed = suspicious.witnessed(network, tokenizer, file.text, known)
             original = apply(file.text, file.fix) if file.fix is not None else None
             rows = []
-            for at, (edit, one) in enumerate(zip(edits, evidence, strict=True)):
+            for at, (edit, one, _) in enumerate(witnessed):
                 right = original is not None and apply(file.text, edit) == original
                 whole = right or weights.UNREAD not in one
                 if whole or at % THINNED == number % THINNED:

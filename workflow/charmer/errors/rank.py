@@ -27,7 +27,7 @@ from charmer.model.threads import side_by_side
 from charmer.tokens.tokenizer import Tokenizer
 
 TAIL = 16  # tokens behind an edit that judge it, at least, where the text has them
-CHAIN = 4  # windows that follow one another without reading again what stands before them
+CHAIN = 6  # windows, at most, that follow one another without reading again what stands before them
 
 
 @dataclass(frozen=True)
@@ -238,13 +238,21 @@ class Reading:
 
 
 def _chains(groups: Sequence[_Group], stride: int) -> list[list[_Group]]:
-    """Groups in the order of the text, those together that follow one another: up to `CHAIN`, the rest begins anew."""
-    chains: list[list[_Group]] = []
+    """Groups in the order of the text, those together that follow one another, up to `CHAIN`: the rest begins anew.
+
+    What follows one another is cut into an even number of parts of about one length, so that two cores end together.
+    """
+    runs: list[list[_Group]] = []
     for group in groups:
-        last = chains[-1][-1] if chains else None
+        last = runs[-1][-1] if runs else None
         regular = group.start < group.base and last is not None and last.base % stride == 0
-        if regular and last is not None and group.base == last.base + stride and len(chains[-1]) < CHAIN:
-            chains[-1].append(group)
+        if regular and last is not None and group.base == last.base + stride:
+            runs[-1].append(group)
         else:
-            chains.append([group])
+            runs.append([group])
+    chains = []
+    for run in runs:
+        parts = min(2 * math.ceil(len(run) / (2 * CHAIN)), len(run))
+        cuts = [len(run) * part // parts for part in range(parts + 1)]
+        chains += [run[low:high] for low, high in itertools.pairwise(cuts)]
     return chains

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from charmer.errors import weights
 from charmer.errors.candidates.source import Source
@@ -49,6 +50,14 @@ class Spot:
     others: tuple[tuple[Edit, float], ...] = ()
 
 
+class Witnessed(NamedTuple):
+    """An edit, what both witnesses say of it, by name, and the log-odds that come of it."""
+
+    edit: Edit
+    evidence: dict[str, float]
+    score: float
+
+
 def spots(
     model: Transformer, tokenizer: Tokenizer, text: str, most: int = MOST, go_on: Callable[[], None] = always
 ) -> list[Spot]:
@@ -60,12 +69,10 @@ def spots(
     Raises:
         SyntaxError, ValueError, RecursionError: it does not parse.
     """
-    edits, witnesses = witnessed(model, tokenizer, text, weights.shipped(), most, go_on)
-    points = [weights.score(weights.shipped(), one) for one in witnesses]
     places: dict[int, list[tuple[Edit, float]]] = {}
-    for edit, score, one in zip(edits, points, witnesses, strict=True):
-        if weights.judges(weights.shipped(), one):
-            places.setdefault(smallest(text, edit).start, []).append((edit, score))
+    for one in witnessed(model, tokenizer, text, weights.shipped(), most, go_on):
+        if weights.judges(weights.shipped(), one.evidence):
+            places.setdefault(smallest(text, one.edit).start, []).append((one.edit, one.score))
     found = []
     for entries in places.values():
         entries.sort(key=lambda entry: (-entry[1], entry[0]))
@@ -81,11 +88,11 @@ def witnessed(
     known: Mapping[str, float],
     most: int = MOST,
     go_on: Callable[[], None] = always,
-) -> tuple[list[Edit], list[dict[str, float]]]:
-    """The edits of a text that the model can judge, and for each what both witnesses say, by name.
+) -> list[Witnessed]:
+    """The edits of a text that the model can judge.
 
     Args:
-        known: the weights by which those are chosen that the model reads to their end.
+        known: the weights by which they are scored, and those chosen that the model reads to their end.
         go_on: as in `Reading`.
 
     Raises:
@@ -94,17 +101,24 @@ def witnessed(
     source = Source(text)
     edits = slips(source)
     evidence = Evidence(source)
-    found: dict[int, dict[str, float]] = {}
+    module: dict[int, dict[str, float]] = {}
+    found: dict[int, Witnessed] = {}
 
     def promise(number: int, judged: Judged) -> float | None:
         if judged.first < HOPELESS:
             return None
-        found[number] = evidence.of(edits[number])
-        return weights.score(known, found[number] | heard(edits[number].kind, judged))
+        module[number] = evidence.of(edits[number])
+        return witness(number, judged)
 
-    judged = Reading(model, tokenizer, text, go_on).judge(edits, TAIL, most, promise=promise)
-    kept = [(edits[at], found[at], one) for at, one in enumerate(judged) if one is not None and at in found]
-    return [edit for edit, _, _ in kept], [said | heard(edit.kind, one) for edit, said, one in kept]
+    def witness(number: int, judged: Judged) -> float:
+        both = module[number] | heard(edits[number].kind, judged)
+        found[number] = Witnessed(edits[number], both, weights.score(known, both))
+        return found[number].score
+
+    for number, judged in enumerate(Reading(model, tokenizer, text, go_on).judge(edits, TAIL, most, promise=promise)):
+        if number in module and judged is not None and judged.change is not None:
+            witness(number, judged)
+    return [found[number] for number in sorted(found)]
 
 
 def heard(kind: str, judged: Judged) -> dict[str, float]:

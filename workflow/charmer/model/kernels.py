@@ -8,8 +8,8 @@ processor. On one core, in bfloat16, for 16 rows of 512 tokens and 4 heads of 64
 
 Attention takes queries a block at a time and leaves the keys behind the block away, so that it saves almost half of
 the products and its scores stay in the cache; a matrix product does the rest. Both functions fall back to PyTorch's
-own where that is better: on other devices, for long contexts (the scores are kept for the backward pass), and where no
-gradient is asked for.
+own where that is better: on other devices, for many keys (the scores are kept for the backward pass), for a single
+query, and the norm where no gradient is asked for.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tenso
     Args:
         queries: [B, T, H, D].
         keys, values: [B, S, G, D]; H / G queries share a key.
-        bias: [B or 1, T, S], added to the scores: 0 where a query sees a key, -inf where not. Where S = T, no query
-            may see a key behind its own.
+        bias: [B or 1, T, S], added to the scores: 0 where a query sees a key, -inf where not. No query may see a key
+            behind its own.
 
     Returns:
         [B, T, H * D].
     """
     rows, length, heads, size = queries.shape
     groups = keys.shape[2]
-    if queries.device.type != "cpu" or length > LONGEST or keys.shape[1] != length:
+    known = keys.shape[1]
+    if queries.device.type != "cpu" or known > LONGEST or length == 1 < known:
         queries, keys, values = (tensor.transpose(1, 2) for tensor in (queries, keys, values))
         shared = groups < heads
         if shared and queries.device.type == "cuda" and torch.is_grad_enabled():
@@ -54,18 +55,19 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tenso
 
 
 class _Attention(torch.autograd.Function):
-    """Queries [N, T, R, D] (scaled), keys and values [N, T, D], bias [B, T, T] -> [N, T, R, D], where N = B * G."""
+    """Queries [N, T, R, D] (scaled), keys and values [N, S, D], bias [B, T, S] -> [N, T, R, D], where N = B * G."""
 
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-        seen, kept = torch.empty_like(queries), []
+        seen, kept, before = torch.empty_like(queries), [], keys.shape[1] - queries.shape[1]
         for start in range(0, queries.shape[1], BLOCK):
             part, stop = queries[:, start : start + BLOCK], min(start + BLOCK, queries.shape[1])
-            scores = torch.bmm(part.flatten(1, 2), keys[:, :stop].transpose(1, 2))
-            shape = (len(bias), -1, stop - start, queries.shape[2], stop)
-            scores.view(shape).add_(bias[:, None, start:stop, None, :stop])
+            known = before + stop
+            scores = torch.bmm(part.flatten(1, 2), keys[:, :known].transpose(1, 2))
+            shape = (len(bias), -1, stop - start, queries.shape[2], known)
+            scores.view(shape).add_(bias[:, None, start:stop, None, :known])
             shares = scores.softmax(-1)
-            seen[:, start:stop] = torch.bmm(shares, values[:, :stop]).view_as(part)
+            seen[:, start:stop] = torch.bmm(shares, values[:, :known]).view_as(part)
             kept.append(shares)
         ctx.save_for_backward(queries, keys, values, seen, *kept)
         return seen
@@ -76,15 +78,16 @@ class _Attention(torch.autograd.Function):
         queries, keys, values, seen, *kept = ctx.saved_tensors
         (gradient,) = gradients
         by_queries, by_keys, by_values = torch.empty_like(queries), torch.zeros_like(keys), torch.zeros_like(values)
-        inner = (gradient * seen).sum(-1)
+        inner, before = (gradient * seen).sum(-1), keys.shape[1] - queries.shape[1]
         for number, shares in enumerate(kept):
             start, stop = number * BLOCK, min((number + 1) * BLOCK, queries.shape[1])
+            known = before + stop
             upper, part = gradient[:, start:stop].flatten(1, 2), queries[:, start:stop].flatten(1, 2)
-            by_scores = torch.bmm(upper, values[:, :stop].transpose(1, 2))
+            by_scores = torch.bmm(upper, values[:, :known].transpose(1, 2))
             by_scores.sub_(inner[:, start:stop].flatten(1)[:, :, None]).mul_(shares)
-            by_queries[:, start:stop] = torch.bmm(by_scores, keys[:, :stop]).view_as(by_queries[:, start:stop])
-            by_keys[:, :stop].baddbmm_(by_scores.transpose(1, 2), part)
-            by_values[:, :stop].baddbmm_(shares.transpose(1, 2), upper)
+            by_queries[:, start:stop] = torch.bmm(by_scores, keys[:, :known]).view_as(by_queries[:, start:stop])
+            by_keys[:, :known].baddbmm_(by_scores.transpose(1, 2), part)
+            by_values[:, :known].baddbmm_(shares.transpose(1, 2), upper)
         return by_queries, by_keys, by_values, None
 
 
