@@ -105,6 +105,15 @@ def test_the_recipe_is_checked_like_any_configuration():
         speedrun.recipe(["learning_rate"])
 
 
+@pytest.mark.parametrize(("computes_in", "width", "batch"), [("bfloat16", 192, 4096), ("float32", 128, 2048)])
+def test_a_processor_without_bfloat16_gets_the_smaller_recipe(monkeypatch, computes_in: str, width: int, batch: int):
+    monkeypatch.setattr(speedrun, "choose_dtype", lambda wanted, device: getattr(torch, computes_in))
+    settings = speedrun.recipe([])
+    assert (settings["model"]["width"], settings["train"]["batch_tokens"]) == (width, batch)
+    assert (settings["vocab"]["size"], settings["train"]["fim_share"]) == (4096, 0.0)  # of speedrun.yaml on either
+    assert speedrun.recipe(["model.width=96"])["model"]["width"] == 96
+
+
 def test_too_little_time_is_said(tmp_path: Path):
     (tmp_path / "lib").mkdir()
     for number, text in enumerate(files_of("train", 3)):

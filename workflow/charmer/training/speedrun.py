@@ -9,6 +9,8 @@ Notable here:
 - It is the project's own stages that run, one after the other, in results/speedrun.
 - Nothing of val.txt is opened before the clock stops. A document is a file of the library with the blank line behind
   it; every 200th file of train.txt is held aside for the one look at held-out text that ends a training run.
+- A processor that does not multiply bfloat16 sees a quarter of the text: it takes the network and the batches of
+  config/presets/older.yaml. What --set names holds on either.
 - Measured is all of val.txt as one text: each token is predicted once, in windows of the training context that do not
   overlap, and the bits are divided by all of its bytes.
 
@@ -31,6 +33,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import torch
 import yaml
 
 from charmer.common.failure import Failure
@@ -41,6 +44,7 @@ from charmer.pipeline.settings import merged, read, resolve
 from charmer.tokens import vocabulary
 from charmer.tokens.encode import encode
 from charmer.tokens.pack import pack
+from charmer.training.hardware import choose_device, choose_dtype
 from charmer.training.speedrun_text import write_speedrun_text
 from charmer.training.train import train
 
@@ -139,12 +143,18 @@ def _write_shard(folder: Path, documents: Sequence[str]) -> None:
 
 
 def recipe(overrides: Sequence[str], config: Path = CONFIG) -> dict[str, Any]:
-    """The settings of config/config.yaml under those of config/speedrun.yaml under "section.knob=value" each.
+    """The settings of config/config.yaml, over them config/speedrun.yaml, over them "section.knob=value" each.
+
+    Between the last two, where the device computes in float32, lies config/presets/older.yaml.
 
     Raises:
         Failure: a file or an override is not valid.
     """
     settings = merged(read(config / "config.yaml"), read(config / "speedrun.yaml"))
+    device = choose_device(settings["train"]["device"])
+    if choose_dtype(settings["train"]["precision"], device) == torch.float32:
+        logger.info(f"{device.type} does not multiply bfloat16: the recipe for such, config/presets/older.yaml")
+        settings = merged(settings, read(config / "presets" / "older.yaml"))
     for override in overrides:
         knob, equals, value = override.partition("=")
         section, dot, name = knob.partition(".")
