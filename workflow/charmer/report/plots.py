@@ -51,6 +51,8 @@ CAPTIONS = {
     "that one of k samples is right. Lines: 95% intervals.",
     "syntax_repair": "Files broken as people break them: how often the first repair parses within five changed tokens, "
     "and how often it is the code as it was.",
+    "taught_repair": "Faults that the model was asked about in the form that training teaches: the fix, given the "
+    "faulty lines, and the lines, given the interpreter's words; right to the letter.",
     "bug_finding": "Whole files with one bug that parse: whether its line, and its fix, stand first in the list of "
     "suspicions or near it. Beside it: bugs of kinds kept out of the search, and two simpler rankings.",
     "false_alarms": "What charmer check says, at its default precision, of 500 lines of code without a known bug.",
