@@ -87,6 +87,7 @@ def test_all_complaints_come_at_once():
         ({"curate": {"val_share": 0.5}}, "curate.val_share: 0.5", "at most 0.4"),
         ({"train": {"budget": "0 minutes"}}, "train.budget: '0 minutes' is nothing", "above 0"),
         ({"train": {"warmup": 0.7, "decay": 0.6}}, "train.warmup: 0.7", "at most 1"),
+        ({"train": {"start_share": 0.2}}, "train.start_share: 0.2 would blend random weights in", "allowed: 0"),
         ({"break": {"min_lines": 9, "max_lines": 8}}, "break.min_lines: 9", "at most that"),
         ({"train": {"learning_rate": ".nan"}}, "train.learning_rate: '.nan'", "number"),
         ({"pack": {"dataset_mb": "inf"}}, "pack.dataset_mb: inf", "no number that can be used"),
@@ -108,7 +109,7 @@ def test_a_bad_ratio_is_refused_before_any_job_starts(override, knob, allowed):
 def test_every_preset_is_valid_and_bears_its_own_name(preset):
     written = read(preset)
     if "init_from" in written.get("train", {}):  # its model ships or not; tests/pipeline/test_start.py has one for it
-        written["train"]["init_from"] = ""
+        written["train"] |= {"init_from": "", "start_share": 0.0}
         written["evaluate"]["metrics"].remove("fine_tuning")
     assert resolve(merged(read(CONFIG / "config.yaml"), written))["name"] == preset.stem
 

@@ -33,6 +33,7 @@ SETTINGS = {
         "warmup": 0.1,
         "decay": 0.4,
         "average": 0.0,
+        "start_share": 0.0,
         "context_warmup": 0.0,
         "first_batch_tokens": 32,
         "batch_warmup": 0.0,

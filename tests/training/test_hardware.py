@@ -15,6 +15,7 @@ COPY = 4 * CONFIG.matrix_parameters()  # bytes of the weights in float32
     [
         ("cpu", {}, 6 + 4),  # what training holds, and the checkpoint's bytes
         ("cpu", {"average": True}, 7 + 5),
+        ("cpu", {"blend": True}, 8 + 4),
         ("cpu", {"ranks": 2}, 2 * 6 + 4),  # one rank writes it
         ("cuda", {"average": True, "ranks": 2}, 7),  # each has a device of its own, and the bytes lie elsewhere
     ],

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 from charmer.common.failure import Failure
-from charmer.common.files import read_table
+from charmer.common.files import read_json, read_table
 from charmer.model import folder
 from charmer.tokens.tokenizer import Tokenizer
 from charmer.training.train import train
@@ -24,6 +24,18 @@ def test_training_goes_on_from_the_weights_of_the_other_model(run):
     (before, _), (after, _) = folder.load(first), folder.load(second)
     for weight, other in zip(before.parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(weight, other, atol=1e-6, rtol=1e-5)
+
+
+def test_a_share_of_the_first_weights_stays_in_what_is_saved(run):
+    first = run("first", budget="30 steps")
+    knobs = {"budget": "20 steps", "init_from": str(first), "evaluations": 1}
+    whole, blended = run("whole", **knobs), run("blended", start_share=0.25, **knobs)
+    networks = [folder.load(path)[0] for path in (first, whole, blended)]
+    for before, after, between in zip(*(network.parameters() for network in networks), strict=True):
+        torch.testing.assert_close(between, 0.25 * before + 0.75 * after, atol=1e-6, rtol=1e-5)
+    assert losses(whole) == losses(blended)  # what is trained is the same
+    scored = [read_json(path / "training.json")["bits_per_byte"] for path in (whole, blended)]
+    assert scored[0] != scored[1]
 
 
 @pytest.mark.parametrize("context", [16, 64])

@@ -272,6 +272,11 @@ def _mismatches(settings: Settings) -> Iterator[str]:
             f"train.ranks: {train['ranks']} cannot share the {train['batch_tokens']} train.batch_tokens; "
             f"allowed: at most one a window of {pack['context_length']}"
         )
+    if train["start_share"] and not train["init_from"]:
+        yield (
+            f"train.start_share: {train['start_share']} would blend random weights in, since train.init_from names no "
+            "model; allowed: 0"
+        )
     if "fine_tuning" in settings["evaluate"]["metrics"]:
         if not train["init_from"]:
             yield "evaluate.metrics: fine_tuning compares with the model of train.init_from, which names none"

@@ -79,13 +79,14 @@ def check_memory(
     dtype: torch.dtype,
     ranks: int = 1,
     average: bool = False,
+    blend: bool = False,
 ) -> None:
     """Refuse a run that the memory cannot hold.
 
     What a block keeps for the backward pass, in numbers a token: about 12 widths, 5 hidden sizes, and the shares of
     attention, a little more than half of heads times context (kept on a processor alone). Weights count for
     themselves, their gradients (one set a worker), two moments, the best ones, and their average where there is one
-    (`train.average`). On a processor all ranks take from the same memory, and so do the bytes of the checkpoint that
+    (`train.average`), the first ones and their mixture where some of these are kept (`train.start_share`). On a processor all ranks take from the same memory, and so do the bytes of the checkpoint that
     the first rank writes: weights, moments, the best ones and the average once more, while it keeps nothing for a
     backward pass.
 
@@ -96,7 +97,7 @@ def check_memory(
     kept = 12 * config.width + 5 * config.hidden + shares
     activations = workers * micro_tokens * kept * config.layers * dtype.itemsize
     copy = 4.0 * config.matrix_parameters()
-    needed, free = activations + (5 + workers + average) * copy, free_memory(device)
+    needed, free = activations + (5 + workers + average + 2 * blend) * copy, free_memory(device)
     if device.type == "cpu":
         needed = ranks * needed + max((4 + average) * copy - activations, 0.0)
     if needed > free:

@@ -30,6 +30,7 @@ from charmer.training.engine import Engine
 from charmer.training.held_out import HeldOut
 from charmer.training.ranks import RankLost
 from charmer.training.record import Record
+from charmer.training.start import Blend
 
 logger = logging.getLogger(__name__)
 SKIPS_ALLOWED = 20
@@ -69,6 +70,7 @@ class Run:
         self.last_rows = batch_rows(0.0, self.rows, self.first_rows, knobs["batch_warmup"])
         self.saved = (-1, -1)
         self.average = Average(self.model, knobs["average"])
+        self.blend = Blend(self.model, knobs["start_share"])
         self.best_weights = self._weights()
         self.record = Record()
 
@@ -249,8 +251,9 @@ class Run:
         if due <= self.evaluated:
             return False
         first = self.ranks.first
-        samples = self.held_out.samples(self.average.model) if first else []
-        (bits,) = self.ranks.agree(self.held_out.bits_per_byte(self.average.model) if first else 0.0)
+        scored = self.blend.of(self.average.model)
+        samples = self.held_out.samples(scored) if first else []
+        (bits,) = self.ranks.agree(self.held_out.bits_per_byte(scored) if first else 0.0)
         with self.interrupts.hold():
             self.evaluated = due
             self.worse = 0 if bits < self.record.best else self.worse + 1
@@ -263,7 +266,7 @@ class Run:
         return True
 
     def _weights(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone() for name, tensor in self.average.model.state_dict().items()}
+        return {name: tensor.detach().clone() for name, tensor in self.blend.of(self.average.model).state_dict().items()}
 
     def _show(self, bar: Progress, note: str) -> None:
         bar.advance(max(0.0, min(self._progress(0), 1.0) * self.budget.amount - bar.done), note=note)

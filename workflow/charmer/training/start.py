@@ -1,14 +1,21 @@
 """What a training begins with: weights drawn from the seed, or those of another model (`train.init_from`).
 
-Notable here: of another model everything is taken over but the context length: rotary positions have no weights of
-their own, so a network may go on with windows of another length.
+Notable here:
+- Of another model everything is taken over but the context length: rotary positions have no weights of
+  their own, so a network may go on with windows of another length.
+- A share of the first weights may stay in those that are scored and saved (Wortsman et al. 2022, "Robust fine-tuning of
+  zero-shot models", arXiv:2109.01903). On the straight way back from a fitted model to the one it came from, what was
+  forgotten returns sooner than what was learned is lost.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from charmer.common.failure import Failure
 from charmer.model import folder
@@ -54,3 +61,27 @@ def fill(model: Transformer, knobs: dict[str, Any]) -> None:
         folder.load_weights(Path(knobs["init_from"]) / WEIGHTS, model)
     else:
         model.initialise(knobs["seed"])
+
+
+class Blend:
+    """Trained weights with a share of the first ones.
+
+    Args:
+        model: the network that is trained, with its first weights.
+        share: of the first ones; with 0 nothing is kept.
+    """
+
+    def __init__(self, model: Transformer, share: float) -> None:
+        self._share = share
+        self._first = copy.deepcopy(model) if share else None
+        self._blended = copy.deepcopy(model) if share else None
+
+    @torch.no_grad()
+    def of(self, model: Transformer) -> Transformer:
+        """The network with the blended weights: `model` itself where the share is 0, else the same one at each call."""
+        if self._first is None or self._blended is None:
+            return model
+        networks = (self._blended, model, self._first)
+        for blended, trained, first in zip(*(network.parameters() for network in networks), strict=True):
+            blended.copy_(trained).lerp_(first, self._share)
+        return self._blended

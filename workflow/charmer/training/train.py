@@ -105,8 +105,8 @@ def _train(
     config = start.config(settings, tokenizer, context)
     model = Transformer(config)
     at_once = min(workers, -(-own_rows // micro_rows))
-    averaged = knobs["average"] > 0
-    check_memory(config, at_once, micro_rows * context, device, dtype, ranks.size, averaged)
+    averaged, blended = knobs["average"] > 0, knobs["start_share"] > 0
+    check_memory(config, at_once, micro_rows * context, device, dtype, ranks.size, averaged, blended)
     start.fill(model, knobs)
     model.to(device)
 
