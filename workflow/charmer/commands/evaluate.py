@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HELP = "measure a model on code of yours, or on problems with tests"
 CONFIG = models.CHECKOUT / "config" / "config.yaml"
 GIVEN = ("test_shards", "test_tokens", "test_documents")  # what files alone can stand for
+BROKEN = "test_broken"  # and what is made of them: copies with a fault in each
 HIDDEN = "excerpt"  # a slice that is there to be looked at
 
 
@@ -119,13 +120,15 @@ def measure(metric: str, settings: dict[str, Any], options: argparse.Namespace, 
 
     wanted = needs(metric)
     module = importlib.import_module(f"charmer.evaluation.{metric}")
-    missing = set(wanted) - set(GIVEN) - set(getattr(module, "OPTIONAL", ()))
+    missing = set(wanted) - {*GIVEN, BROKEN} - set(getattr(module, "OPTIONAL", ()))
     if missing:
         raise Failure(f"--metric {metric}: asks for {', '.join(sorted(missing))}, which only a run has; see its report")
     if wanted and not options.on:
         raise Failure(f"--metric {metric}: asks for code; name files or directories with --on")
     model = models.folder(options.model)
     data = data_of(options.on, model, folder, options.threads) if wanted else {}
+    if BROKEN in wanted:
+        data[BROKEN] = broken(data["test_shards"], folder, options.threads)
     if data and "max_mb" in settings:
         _tell_part(metric, data["test_documents"], settings["max_mb"])
     return module.evaluate(model=model, data=data, settings=settings, threads=options.threads)
@@ -164,6 +167,25 @@ def data_of(paths: list[Path], model: Path, folder: Path, threads: int) -> dict[
     write_table(shards / "shard-00000.parquet", pa.Table.from_pylist(rows, ROWS))
     encode(shards, model / "tokenizer.json", tokens, documents, threads)
     return dict(zip(GIVEN, (shards, tokens, documents), strict=True))
+
+
+def broken(shards: Path, folder: Path, threads: int) -> Path:
+    """The table of the files' broken copies, made as the rule `break` makes that of the test split.
+
+    Raises:
+        Failure: no file has as many lines as are asked for, or none can be broken.
+    """
+    from charmer.common.files import read_table
+    from charmer.errors import breaking
+    from charmer.pipeline import settings
+
+    knobs = settings.read(CONFIG)["break"]
+    breaking.make(shards, knobs, "test", folder / "broken.parquet", threads)
+    if not len(read_table(folder / "broken.parquet", ["kind"])):
+        raise Failure(
+            f"none of the files has {knobs['min_lines']} to {knobs['max_lines']} lines and can be broken; name others"
+        )
+    return folder / "broken.parquet"
 
 
 def show(table: pa.Table, as_json: bool) -> None:
