@@ -53,7 +53,7 @@ def test_code_is_broken_where_a_metric_asks_for_faults(
     (tmp_path / "sums.py").write_text("".join(f"def add{n}(a, b):\n    return a + b\n\n\n" for n in range(30)))
     asked = ("--metric", "syntax_repair", "--model", uniform.folder, "--set", "cases=3", "--on")
     found = {row["slice"]: row for row in measured(capsys, *asked, tmp_path / "sums.py")}
-    assert found["parses"]["cases"] == 1  # a file gives one fault of syntax, and one that parses
+    assert found["parses"]["cases"] == 3
     (tmp_path / "short.py").write_text("x = 1\n" * 99)
     assert cli.main(["evaluate", *ARGUMENTS, *map(str, asked), str(tmp_path / "short.py")]) == 1
     assert "none of the files has 100 to 500 lines and can be broken" in capsys.readouterr().err
