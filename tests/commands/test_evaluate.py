@@ -54,9 +54,11 @@ def test_code_is_broken_where_a_metric_asks_for_faults(
     asked = ("--metric", "syntax_repair", "--model", uniform.folder, "--set", "cases=3", "--on")
     found = {row["slice"]: row for row in measured(capsys, *asked, tmp_path / "sums.py")}
     assert found["parses"]["cases"] == 3
+    found = measured(capsys, "--metric", "bug_finding", *asked[2:], tmp_path / "sums.py")
+    assert {row["cases"] for row in found} == {3}  # nothing here can be broken by a withheld operator
     (tmp_path / "short.py").write_text("x = 1\n" * 99)
     assert cli.main(["evaluate", *ARGUMENTS, *map(str, asked), str(tmp_path / "short.py")]) == 1
-    assert "none of the files has 100 to 500 lines and can be broken" in capsys.readouterr().err
+    assert "none of the files can be broken: it takes 100 to 500 lines that parse" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from charmer.errors import rank
 from charmer.errors.edits import Edit, apply
 from charmer.errors.rank import Reading, score_edits
 from charmer.inference.score import bits_per_token
@@ -81,6 +82,35 @@ def test_a_long_text_is_judged_in_windows_with_three_eighths_of_the_context_befo
         return sum(float(logs[at, tokens[at + 1]]) for at in behind)
 
     assert judged.change == pytest.approx(cost(new) - cost(old), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("windows", "lengths"),
+    [(1, [1]), (2, [1, 1]), (5, [2, 3]), (12, [6, 6]), (13, [3, 3, 3, 4]), (25, [4, 4, 4, 4, 4, 5])],
+)
+def test_windows_that_follow_one_another_are_cut_into_an_even_number_of_chains(windows, lengths):
+    groups = [rank._Group(base, max(base - 24, 0)) for base in range(0, 32 * windows, 32)]
+    chains = rank._chains(groups, stride=32)
+    assert [len(chain) for chain in chains] == lengths
+    assert [group for chain in chains for group in chain] == groups
+
+
+def test_a_chain_ends_where_a_window_is_left_out():
+    first, second, third = (rank._Group(base, max(base - 24, 0)) for base in (0, 32, 96))
+    assert rank._chains([first, second, third], stride=32) == [[first], [second], [third]]
+
+
+def test_a_window_of_a_chain_sees_what_one_that_is_read_afresh_sees():
+    """With one layer, what is kept of the window before depends on nothing before it: both readings are equal."""
+    tokenizer = TOKENIZERS["byte"]
+    torch.manual_seed(0)
+    model = Transformer(ModelConfig(tokenizer.vocab_size, 1, 16, 2, 1, 32, 64))
+    model.initialise(0)
+    text = TEXT * 6
+    edits = [Edit(place, place + 4, "area") for place in range(text.index("size"), len(text) - 4, 40)]
+    chained = score_edits(model.eval(), tokenizer, text, edits, tail=8)
+    alone = [score_edits(model, tokenizer, text, [edit], tail=8)[0] for edit in edits]
+    assert chained == pytest.approx(alone, abs=1e-3)
 
 
 def test_an_edit_longer_than_the_context_is_not_judged():

@@ -13,7 +13,7 @@ import pandas
 import pyarrow as pa
 import pytest
 from charmer.common.files import write_json, write_table
-from charmer.evaluation.support.table import Row, table
+from charmer.evaluation.support.table import Row, gap, table
 from charmer.report import grid
 from charmer.report.grid_plots import front, title_of
 from charmer.report.grid_table import Measured, Member, headlines
@@ -105,6 +105,16 @@ def test_a_metric_that_failed_leaves_the_model_and_the_other_metric(tmp_path: Pa
     row = pandas.read_parquet(tmp_path / "g/runs.parquet").iloc[-1]
     assert (row["bits_per_byte"], row["missing"]) == (pytest.approx(1.82), "evaluate: broke")
     assert np.isnan(row["repetition.generated"])
+
+
+def test_a_metric_that_such_a_model_cannot_have_is_said_and_the_run_is_complete(tmp_path: Path):
+    asked = write_grid(tmp_path)
+    write_table(tmp_path / "metrics" / f"repetition-{FAILED}" / "table.parquet", gap("It was taught none."))
+    grid.write(tmp_path / "g", tmp_path, asked, {})
+    assert pandas.read_parquet(tmp_path / "g/runs.parquet")["missing"].isna().all()
+    html = (tmp_path / "g/index.html").read_text()
+    assert "repetition: It was taught none." in html and "seed 2 is missing" not in html
+    assert f"../../runs/{FAILED}/report/index.html" in html
 
 
 def test_what_a_metric_keeps_under_the_name_of_cases_is_not_taken_for_cases():

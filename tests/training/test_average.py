@@ -46,7 +46,8 @@ def test_the_average_is_what_is_scored_and_saved(run):
 
 
 def test_a_run_with_an_average_that_is_stopped_anywhere_ends_with_the_same_bytes(run, monkeypatch):
-    knobs = {"budget": "20 steps", "average": 0.3}
+    first = run("first", budget="5 steps")
+    knobs = {"budget": "20 steps", "average": 0.3, "init_from": str(first), "start_share": 0.2}
     whole = run("whole", **knobs)
     measure, calls = Engine.measure, 0
 

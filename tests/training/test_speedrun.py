@@ -107,11 +107,13 @@ def test_the_recipe_is_checked_like_any_configuration():
 
 @pytest.mark.parametrize(("computes_in", "width", "batch"), [("bfloat16", 192, 4096), ("float32", 128, 2048)])
 def test_a_processor_without_bfloat16_gets_the_smaller_recipe(monkeypatch, computes_in: str, width: int, batch: int):
-    monkeypatch.setattr(speedrun, "choose_dtype", lambda wanted, device: getattr(torch, computes_in))
-    settings = speedrun.recipe([])
+    there = {"auto": computes_in, "float32": "float32"}
+    monkeypatch.setattr(speedrun, "choose_dtype", lambda wanted, device: getattr(torch, there[wanted]))
+    settings = speedrun.recipe(["train.device=cpu"])
     assert (settings["model"]["width"], settings["train"]["batch_tokens"]) == (width, batch)
     assert (settings["vocab"]["size"], settings["train"]["fim_share"]) == (4096, 0.0)  # of speedrun.yaml on either
-    assert speedrun.recipe(["model.width=96"])["model"]["width"] == 96
+    assert speedrun.recipe(["model.width=96", "train.device=cpu"])["model"]["width"] == 96
+    assert speedrun.recipe(["train.precision=float32", "train.device=cpu"])["model"]["width"] == 128
 
 
 def test_too_little_time_is_said(tmp_path: Path):

@@ -1,8 +1,8 @@
 """`charmer evaluate`: a metric on anybody's code, or any problems in HumanEval's format.
 
 The metric is the one that a run measures, with the knobs of config/config.yaml unless `--set` says otherwise; the files
-stand for the test split. A metric that also asks for a run's own data (memorisation asks what the model was trained on)
-is refused.
+stand for the test split, and are broken as `break` does it where a metric asks for faults. One that asks for a run's
+own data as well (memorisation asks what the model was trained on) is refused.
 """
 
 from __future__ import annotations
@@ -172,6 +172,8 @@ def data_of(paths: list[Path], model: Path, folder: Path, threads: int) -> dict[
 def broken(shards: Path, folder: Path, threads: int) -> Path:
     """The table of the files' broken copies, made as the rule `break` makes that of the test split.
 
+    How many files they are of is said on standard error.
+
     Raises:
         Failure: no file has as many lines as are asked for, or none can be broken.
     """
@@ -179,13 +181,16 @@ def broken(shards: Path, folder: Path, threads: int) -> Path:
     from charmer.errors import breaking
     from charmer.pipeline import settings
 
-    knobs = settings.read(CONFIG)["break"]
-    breaking.make(shards, knobs, "test", folder / "broken.parquet", threads)
-    if not len(read_table(folder / "broken.parquet", ["kind"])):
-        raise Failure(
-            f"none of the files has {knobs['min_lines']} to {knobs['max_lines']} lines and can be broken; name others"
-        )
-    return folder / "broken.parquet"
+    knobs, table = settings.read(CONFIG)["break"], folder / "broken.parquet"
+    breaking.make(shards, knobs, "test", table, max(threads, 2))
+    names = ["source", "package", "path"]
+    count = len(read_table(shards / "shard-00000.parquet", names))
+    found = {tuple(row.values()) for row in read_table(table, names).to_pylist()}
+    lines = f"{knobs['min_lines']} to {knobs['max_lines']} lines that parse"
+    if not found:
+        raise Failure(f"none of the files can be broken: it takes {lines}; name others")
+    print(f"faults are put into {len(found)} of {count} files, those of {lines}", file=sys.stderr)
+    return table
 
 
 def show(table: pa.Table, as_json: bool) -> None:

@@ -53,16 +53,17 @@ class Case:
         return cls(**{name: row[name] for name in kept}, fix=fix, package=row["package"], path=row["path"])
 
 
-def draw(table: Path, family: str, count: int, withheld: bool | None = None) -> list[Case]:
+def draw(table: Path, family: str, count: int, withheld: bool | None = None, needed: bool = True) -> list[Case]:
     """`count` cases of one family in a fixed random order, fewer where there are fewer.
 
     Every file gives one before any gives its second, so that no single file decides a figure.
 
     Args:
         withheld: only cases of the withheld operators (True), or none of them (False).
+        needed: whether there has to be such a case.
 
     Raises:
-        Failure: the table is absent or damaged, or has no such case.
+        Failure: the table is absent or damaged, or has no such case and needs one.
     """
     keys = ["family", "withheld", "kind", "line", "column", *NAMES]
     wanted = [
@@ -70,7 +71,7 @@ def draw(table: Path, family: str, count: int, withheld: bool | None = None) -> 
         for number, row in enumerate(_rows(table, keys))
         if row["family"] == family and withheld in (None, row["withheld"])
     ]
-    if not wanted:
+    if needed and not wanted:
         raise Failure(f"{table}: holds no such broken code ({family}); add sources or raise break.held_out_pairs")
     wanted.sort(key=lambda entry: _order(entry[1]))
     given: Counter[tuple[str, ...]] = Counter()

@@ -69,7 +69,8 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         settings: cases, and withheld, those by the withheld operators.
         threads: of the CPU.
 
-    The detail of "line first" holds the best and worst cases.
+    The detail of "line first" holds the best and worst cases. Where nothing can be broken by a withheld operator, its
+    slices are left out.
 
     Raises:
         Failure: the table is damaged or holds no such case.
@@ -78,14 +79,15 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     known = calibration.read(data["calibration"].parent if "calibration" in data else model)
     least = known.threshold(DEFAULT)
     cases = draw(data["test_broken"], "semantic", settings["cases"], withheld=False)
-    apart = draw(data["test_broken"], "semantic", settings["withheld"], withheld=True)
+    apart = draw(data["test_broken"], "semantic", settings["withheld"], withheld=True, needed=False)
     verdicts = []
     with Progress("bug finding", len(cases) + len(apart), "file") as progress:
         for case in [*cases, *apart]:
             verdicts.append(judge(network, tokenizer, case, least))
             progress.advance(1)
     ours, others = verdicts[: len(cases)], verdicts[len(cases) :]
-    rows = [*_ranks(ours, "", _examples(cases, ours)), *_ranks(others, ", withheld operators")]
+    rows = _ranks(ours, "", _examples(cases, ours))
+    rows += _ranks(others, ", withheld operators") if others else []
     rows += [
         _share("line shown, at default precision", [one.shown is not None for one in ours]),
         _share("line first, at default precision", [one.shown == 1 for one in ours]),

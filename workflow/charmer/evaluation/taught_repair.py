@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from charmer.common import files
 from charmer.common.progress import Progress
 from charmer.errors.cases import Case, draw
 from charmer.evaluation.support import subject, writing
 from charmer.evaluation.support.cases import case_id, share
-from charmer.evaluation.support.table import gap, table
+from charmer.evaluation.support.table import Row, gap, table
+from charmer.inference import context
 from charmer.inference.healing import Prompt
 from charmer.model.network import Transformer
 from charmer.tokens import repair
@@ -38,47 +38,47 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
 
     Args:
         model: the model's folder; where its `settings.json` says that it was trained without, the table is a gap.
-        data: `test_broken`, the test split's table of broken code.
+        data: `test_broken`, the test split's table of broken code; the withheld operators, which are not taught, are
+            left out.
         settings: cases of each family; max_bytes of an answer.
         threads: of the CPU.
 
     Of a fault of syntax the model sees the text around the interpreter's complaint, of another that around the fault,
-    which lies anywhere in what training shows. The detail of each slice holds its first cases.
+    which lies anywhere in what training shows. The detail of each slice holds its first cases, and how many no answer
+    could have made right: `longer`, by max_bytes, and `outside`, of what the model saw.
 
     Raises:
         Failure: the table is damaged or holds no such case.
     """
-    if not taught(model):
+    if not context.learned(model, "repair_share"):
         return gap("The model never saw broken code with its fix: train.repair_share was 0.")
     network, tokenizer = subject.load(model, threads)
     rows = []
     with Progress("taught repair", len(FAMILIES), "family") as progress:
         for family in FAMILIES:
-            cases = draw(data["test_broken"], family, settings["cases"])
-            faults = [
-                Fault(case.broken, case.fix.start, case.fix.end, case.fix.replacement, case.error) for case in cases
-            ]
-            ids = [case_id(case.path, case.broken) for case in cases]
-            for name, given, right in (
-                ("fix written, given the lines", [fault.place for fault in faults], [fault.fix for fault in faults]),
-                ("lines named", [None] * len(faults), [fault.place for fault in faults]),
+            cases = draw(data["test_broken"], family, settings["cases"], withheld=False)
+            faults = [Fault(one.broken, one.fix.start, one.fix.end, one.fix.replacement, one.error) for one in cases]
+            places, fixes = [one.place for one in faults], [one.fix for one in faults]
+            for name, given, wanted in (
+                ("fix written, given the lines", places, fixes),
+                ("lines named", None, places),
             ):
                 said = answers(network, tokenizer, cases, faults, given, settings["max_bytes"])
-                hits = [one == wanted for one, wanted in zip(said, right, strict=True)]
-                examples = [
-                    {"path": case.path, "error": fault.error, "wanted": wanted, "said": one, "right": hit}
-                    for case, fault, wanted, one, hit in zip(cases, faults, right, said, hits, strict=True)
-                ]
-                rows.append(share(f"{name}, {family}", hits, ids, "cases", examples=examples[:EXAMPLES]))
+                rows.append(_row(f"{name}, {family}", cases, faults, wanted, said, settings["max_bytes"]))
             progress.advance(1)
     return table("taught_repair", rows)
 
 
-def taught(model: Path) -> bool:
-    """Whether a model's folder leaves open that it was shown broken code with its fix: its settings say so, or none are
-    there."""
-    settings = model / "settings.json"
-    return not settings.exists() or bool(files.read_json(settings).get("train", {}).get("repair_share", 0))
+class Answer(NamedTuple):
+    """What the model said of a fault.
+
+    Attributes:
+        text: None where it did not come to its end, or was not asked.
+        outside: whether it did not see all of the faulty lines.
+    """
+
+    text: str | None
+    outside: bool
 
 
 def answers(
@@ -86,28 +86,52 @@ def answers(
     tokenizer: Tokenizer,
     cases: Sequence[Case],
     faults: Sequence[Fault],
-    given: Sequence[str | None],
+    given: Sequence[str] | None,
     max_bytes: int,
-) -> list[str | None]:
-    """What the model says of each fault; None where it did not come to an end, or where nothing fits its window.
+) -> list[Answer]:
+    """What the model says of each fault.
 
     Args:
         given: the faulty lines, where they are told: then the fix is asked for.
         max_bytes: of an answer.
     """
     asked: dict[int, Prompt] = {}
-    for number, (case, fault, place) in enumerate(zip(cases, faults, given, strict=True)):
-        start, end = _complaint(case) if case.error_line is not None else (fault.start, fault.end)
-        if place is not None:
-            start, end = fault.start, fault.end
+    for number, (case, fault) in enumerate(zip(cases, faults, strict=True)):
+        place = given[number] if given is not None else None
+        start, end = (fault.start, fault.end) if place is not None or case.error_line is None else _complaint(case)
         room = writing.room(network, tokenizer, tokenizer.encode(fault.place).tolist(), max_bytes)
         question = repair.question(tokenizer, fault.text, start, end, fault.error, room, place)
         if question is not None:
             asked[number] = Prompt(question, b"")
-    stop = (tokenizer.eof, tokenizer.fix)
+    # The lines end at <|fix|>: an end of the text there would say that nothing is wrong, and is no naming of a line.
+    stop = (tokenizer.fix,) if given is None else (tokenizer.eof,)
     written = writing.continuations(network, tokenizer, list(asked.values()), max_bytes, stop=stop)
     said = dict(zip(asked, written, strict=True))
-    return [said[number].text if number in said and said[number].ended else None for number in range(len(cases))]
+    found = []
+    for number, fault in enumerate(faults):
+        one = said.get(number)
+        seen = tokenizer.decode(asked[number].tokens) if number in asked else ""
+        found.append(Answer(one.text if one is not None and one.ended else None, fault.place not in seen))
+    return found
+
+
+def _row(
+    name: str,
+    cases: Sequence[Case],
+    faults: Sequence[Fault],
+    wanted: Sequence[str],
+    said: Sequence[Answer],
+    max_bytes: int,
+) -> Row:
+    hits = [one.text == right for one, right in zip(said, wanted, strict=True)]
+    examples = [
+        {"path": case.path, "error": fault.error, "wanted": right, "said": one.text, "right": hit}
+        for case, fault, right, one, hit in zip(cases, faults, wanted, said, hits, strict=True)
+    ]
+    ids = [case_id(case.path, case.broken) for case in cases]
+    longer = sum(len(right.encode()) >= max_bytes for right in wanted)
+    outside = sum(one.outside for one in said)
+    return share(name, hits, ids, "cases", examples=examples[:EXAMPLES], longer=longer, outside=outside)
 
 
 def _complaint(case: Case) -> tuple[int, int]:

@@ -26,9 +26,12 @@ LONGEST = 12  # characters of text that are encoded for each token that is wante
 STEPS = 4  # the beginning of a long text moves by this part of the room for it
 
 
-def learned(model: Path) -> bool:
+def learned(model: Path, share: str = "fim_share") -> bool:
     """Whether a model's folder leaves open that it was trained to write a middle: its settings, where they are there,
-    say which share of the documents was rearranged for that.
+    say which share of the documents was rearranged for that. Where it goes on from another model, either share counts.
+
+    Args:
+        share: the knob of `train` that says so; another one asks for what that teaches.
 
     Raises:
         Failure: they are no settings.
@@ -37,7 +40,9 @@ def learned(model: Path) -> bool:
     if not settings.exists():
         return True
     try:
-        return bool(files.read_json(settings).get("train", {}).get("fim_share", 0))
+        knobs = files.read_json(settings).get("train", {})
+        before = knobs.get("init_from")
+        return bool(knobs.get(share, 0) or (before and learned(Path(before), share)))
     except AttributeError:
         raise Failure(f"{settings}: holds no settings of a training; delete it, or name another model") from None
 

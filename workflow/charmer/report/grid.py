@@ -167,6 +167,7 @@ def text(folder: Path, settings: Mapping[str, Any], found: Sequence[Member], law
     if len(groups) > SHOWN:
         lines.append(f"  and {len(groups) - SHOWN} more")
     lines += [f"  missing: {named(member)}: {member.missing}" for member in found if member.missing]
+    lines += [f"  not measured: {named(member)}: {' '.join(member.gaps)}" for member in found if member.gaps]
     if law.get("forecast"):
         told = law["forecast"]
         interval = numbers.interval(told["low"], told["high"], "bits/byte")

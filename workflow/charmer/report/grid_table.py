@@ -50,6 +50,7 @@ class Member:
         validation: the fewest bits per byte on the validation split.
         metrics: what was measured, by column.
         missing: why it is not complete.
+        gaps: metrics that cannot be measured on such a model, with the reason; it is complete without them.
         model: the folder of its model, if that is there.
     """
 
@@ -61,6 +62,7 @@ class Member:
     validation: float | None = None
     metrics: dict[str, Measured] = field(default_factory=dict)
     missing: str | None = None
+    gaps: list[str] = field(default_factory=list)
     model: Path | None = None
 
 
@@ -93,7 +95,7 @@ def _member(
                 table = files.read_table(path)
                 member.metrics |= headlines(metric, table.to_pylist())
                 if reason := gap_of(table):
-                    member.missing = member.missing or f"{metric}: {reason}"
+                    member.gaps.append(f"{metric}: {reason}")
     except (Failure, KeyError) as error:
         member.missing = missing or str(error)
     return member

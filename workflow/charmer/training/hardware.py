@@ -86,8 +86,9 @@ def check_memory(
     What a block keeps for the backward pass, in numbers a token: about 12 widths, 5 hidden sizes, and the shares of
     attention, a little more than half of heads times context (kept on a processor alone). Weights count for
     themselves, their gradients (one set a worker), two moments, the best ones, and their average where there is one
-    (`train.average`), the first ones and their mixture where some of these are kept (`train.start_share`). On a processor all ranks take from the same memory, and so do the bytes of the checkpoint that
-    the first rank writes: weights, moments, the best ones and the average once more, while it keeps nothing for a
+    (`train.average`), and the first ones and the mixture with them where a share of these is kept
+    (`train.start_share`). On a processor all ranks take from the same memory, and so do the bytes of the checkpoint
+    that the first rank writes: weights, moments, the best ones and the average once more, while it keeps nothing for a
     backward pass.
 
     Raises:

@@ -266,7 +266,9 @@ class Run:
         return True
 
     def _weights(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone() for name, tensor in self.blend.of(self.average.model).state_dict().items()}
+        return {
+            name: tensor.detach().clone() for name, tensor in self.blend.of(self.average.model).state_dict().items()
+        }
 
     def _show(self, bar: Progress, note: str) -> None:
         bar.advance(max(0.0, min(self._progress(0), 1.0) * self.budget.amount - bar.done), note=note)

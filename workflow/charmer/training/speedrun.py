@@ -9,8 +9,8 @@ Notable here:
 - It is the project's own stages that run, one after the other, in results/speedrun.
 - Nothing of val.txt is opened before the clock stops. A document is a file of the library with the blank line behind
   it; every 200th file of train.txt is held aside for the one look at held-out text that ends a training run.
-- A processor that does not multiply bfloat16 sees a quarter of the text: it takes the network and the batches of
-  config/presets/older.yaml. What --set names holds on either.
+- A processor that does not multiply bfloat16 sees a third of the text: it takes the network and the batches of
+  config/presets/older.yaml. What --set names stands over both.
 - Measured is all of val.txt as one text: each token is predicted once, in windows of the training context that do not
   overlap, and the bits are divided by all of its bytes.
 
@@ -145,23 +145,25 @@ def _write_shard(folder: Path, documents: Sequence[str]) -> None:
 def recipe(overrides: Sequence[str], config: Path = CONFIG) -> dict[str, Any]:
     """The settings of config/config.yaml, over them config/speedrun.yaml, over them "section.knob=value" each.
 
-    Between the last two, where the device computes in float32, lies config/presets/older.yaml.
+    Between the last two, on a processor that is to compute in float32, lies config/presets/older.yaml.
 
     Raises:
         Failure: a file or an override is not valid.
     """
-    settings = merged(read(config / "config.yaml"), read(config / "speedrun.yaml"))
-    device = choose_device(settings["train"]["device"])
-    if choose_dtype(settings["train"]["precision"], device) == torch.float32:
-        logger.info(f"{device.type} does not multiply bfloat16: the recipe for such, config/presets/older.yaml")
-        settings = merged(settings, read(config / "presets" / "older.yaml"))
+    given: dict[str, Any] = {}
     for override in overrides:
         knob, equals, value = override.partition("=")
         section, dot, name = knob.partition(".")
         if not (equals and dot):
             raise Failure(f"--set: {override!r} is no setting; write --set section.knob=value")
-        settings = merged(settings, {section: {name: yaml.safe_load(value)}})
-    return resolve(settings)
+        given = merged(given, {section: {name: yaml.safe_load(value)}})
+    settings = merged(read(config / "config.yaml"), read(config / "speedrun.yaml"))
+    knobs = resolve(merged(settings, given))["train"]
+    device = choose_device(knobs["device"])
+    if device.type == "cpu" and choose_dtype(knobs["precision"], device) == torch.float32:
+        logger.info("the processor computes in float32: config/presets/older.yaml is laid over the recipe")
+        settings = merged(settings, read(config / "presets" / "older.yaml"))
+    return resolve(merged(settings, given))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
