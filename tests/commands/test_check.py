@@ -40,18 +40,6 @@ def test_without_a_threshold_the_spots_are_shown(code, model, capsys):
     assert {finding["line"] for finding in json.loads(capsys.readouterr().out)} == {7, 8, 9}
 
 
-def test_files_side_by_side_have_the_findings_of_each_alone_in_their_order(tmp_path, uniform, capsys):
-    def found(*arguments: str) -> list[dict]:
-        main(["check", *arguments, "--model", str(uniform.folder), "--false-alarms", "inf", "--json"])
-        return json.loads(capsys.readouterr().out)
-
-    for number, text in enumerate([BROKEN, *(f"def f(a, b):\n    return a + b * {n}\n" for n in (1, 2, 3))]):
-        (tmp_path / f"{number}.py").write_text(text)
-    apart = [finding for number in range(4) for finding in found(str(tmp_path / f"{number}.py"), "--threads", "1")]
-    assert found(str(tmp_path), "--threads", "2") == apart
-    assert {finding["path"] for finding in apart} == {str(tmp_path / f"{number}.py") for number in range(4)}
-
-
 def test_what_cannot_be_read_is_named(tmp_path, code, model, capsys):
     (tmp_path / "binary.py").write_bytes(b"\x00\x01\xff")
     assert main(["check", str(tmp_path / "binary.py"), *model]) == 2

@@ -6,7 +6,6 @@ Exit codes are those of linters: 0 nothing found, 1 something found, 2 wrong usa
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import math
 import os
@@ -60,7 +59,6 @@ def checked(options: argparse.Namespace) -> int:
     from charmer.errors import calibration, shown
     from charmer.errors.check import check
     from charmer.errors.finding import Finding
-    from charmer.model.threads import ordered, side_by_side
 
     rows, refused = given.read(options.paths, workers=max(options.threads, 2))
     unread = [one for one in refused if one.reason != "empty"]
@@ -71,20 +69,12 @@ def checked(options: argparse.Namespace) -> int:
         known = calibration.read(models.folder(options.model))
         color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         lines = [row["text"].count("\n") + 1 for row in rows]
-        texts = [row["text"].replace("\r\n", "\n").replace("\r", "\n") for row in rows]
-
-        def findings(number: int) -> list[Finding]:
-            path, alarms = rows[number]["path"], options.false_alarms
-            return check(network, tokenizer, texts[number], path, false_alarms=alarms, calibration=known)
-
-        # Files side by side leave no core idle; one that is most of the work is itself read by all of them.
-        at_once = options.threads if max(lines) * options.threads <= sum(lines) else 1
-        with (
-            side_by_side(at_once) if at_once > 1 else contextlib.nullcontext() as pool,
-            Progress("check", sum(lines), "line") as progress,
-        ):
-            each = ordered(pool, findings, range(len(rows)), 2 * at_once) if pool else map(findings, range(len(rows)))
-            for here, text, length in zip(each, texts, lines, strict=True):
+        with Progress("check", sum(lines), "line") as progress:
+            for row, length in zip(rows, lines, strict=True):
+                text = row["text"].replace("\r\n", "\n").replace("\r", "\n")
+                here = check(
+                    network, tokenizer, text, row["path"], false_alarms=options.false_alarms, calibration=known
+                )
                 if not (options.json or options.sarif):
                     for finding in here:
                         print(shown.excerpt(finding, text, color), flush=True)

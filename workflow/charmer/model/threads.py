@@ -9,14 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
-
-Item, Result = TypeVar("Item"), TypeVar("Result")
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # glibc's names for mallopt(3)
 LARGEST_MMAP_THRESHOLD = 32 << 20  # bytes
@@ -34,24 +30,6 @@ def side_by_side(threads: int) -> Iterator[ThreadPoolExecutor]:
             yield pool
     finally:
         torch.set_num_threads(before)
-
-
-def ordered(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
-) -> Iterator[Result]:
-    """`function` of each item, in order, at most `ahead` of them begun beyond the one that is waited for. Unlike the
-    pool's own `map`, what has not begun is dropped when the caller leaves, by an interrupt say."""
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for one in waiting:
-            one.cancel()
 
 
 def keep_freed_memory() -> None:
