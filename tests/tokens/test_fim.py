@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from charmer.tokens.fim import FillInTheMiddle, rearranged
+from charmer.tokens.fim import Cut, FillInTheMiddle, rearranged
 from charmer.tokens.tokenizer import Tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,6 +109,44 @@ def test_the_share_of_spm_is_a_half(bpes: dict[str, Tokenizer], texts: list[str]
     fim, ids = FillInTheMiddle(tokenizer, 1.0), window(tokenizer, texts[0])
     spm = sum(fim(ids, number)[2] == tokenizer.fim_suffix for number in range(300))
     assert 110 < spm < 190
+
+
+TEXT = "def area(width):\n    if width:\n        return width * width\n    return 0"
+
+
+@pytest.mark.parametrize(
+    ("cut", "middle"),
+    [
+        (Cut(0.1, 0.2), "a(width"),
+        (Cut(0.39, 1.0, lines=1), "h:"),
+        (Cut(0.4, 1.0, lines=1, whole=True), "if width:"),
+        (Cut(0.4, 1.0, lines=2, whole=True), "if width:\n        return width * width"),
+        (Cut(0.39, 1.0, lines=9), "h:\n        return width * width\n    return 0"),
+        (Cut(1.0, 1.0, lines=1), ""),
+    ],
+)
+def test_a_middle_lies_between_shares_of_the_text_or_ends_with_a_line(cut: Cut, middle: str) -> None:
+    first, second = cut.of(TEXT)
+    assert TEXT[first:second] == middle
+
+
+@given(place=st.floats(0, 1), lines=st.integers(0, 3), whole=st.booleans(), text=st.text("ab \n", max_size=30))
+def test_a_cut_lies_in_its_text(place: float, lines: int, whole: bool, text: str) -> None:
+    first, second = Cut(place, 1.0, lines, whole).of(text)
+    assert 0 <= first <= second <= len(text)
+    assert not lines or second == len(text) or text[second] == "\n"
+
+
+def test_a_share_of_the_middles_ends_with_a_line(bpes: dict[str, Tokenizer], texts: list[str]) -> None:
+    tokenizer, random = bpes["gpt-2"], np.random.default_rng(1)
+    cuts = [Cut.drawn(random, 0.7) for _ in range(1000)]
+    assert 650 < sum(cut.lines > 0 for cut in cuts) < 750
+    assert 300 < sum(cut.lines == 1 for cut in cuts) < 400
+    fim, ids = FillInTheMiddle(tokenizer, 1.0, spm_share=0.0, line_share=1.0), window(tokenizer, texts[0])
+    for number in range(50):
+        shown = tokenizer.decode(fim(ids, number), show_special=True)
+        suffix, middle = shown.split("<|fim_suffix|>")[1].split("<|fim_middle|>")
+        assert suffix[:1] in ("\n", "") and len(middle.split("<|endoftext|>")[0]) < 400
 
 
 def test_what_is_not_chosen_stays_as_it_is(bpes: dict[str, Tokenizer], texts: list[str]) -> None:

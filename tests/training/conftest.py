@@ -24,6 +24,7 @@ SETTINGS = {
         "micro_batch_tokens": 64,
         "fim_share": 0.0,
         "fim_spm_share": 0.5,
+        "fim_line_share": 0.0,
         "repair_share": 0.0,
         "optimizer": "muon",
         "learning_rate": 0.02,

@@ -1,10 +1,14 @@
 """Fill-in-the-middle: windows rearranged while training reads them, so that a model learns to write between two texts.
 
 Notable here:
-- Bavarian et al. 2022, "Efficient training of language models to fill in the middle": a text is cut at two places that
-  are uniform over its characters, not its tokens, because a person's cursor stands inside tokens too; each of the
-  three parts is encoded by itself. Half of them in the order prefix, suffix, middle (PSM), the others in the order
-  suffix, prefix, middle (SPM, with the paper's marks for training both together).
+- Bavarian et al. 2022, "Efficient training of language models to fill in the middle" (arXiv:2207.14255): a text is cut
+  at two places that are uniform over its characters, not its tokens, because a person's cursor stands inside tokens
+  too. Half of them in the order prefix, suffix, middle (PSM), the others in the order suffix, prefix, middle (SPM, with
+  the paper's marks for training both together).
+- Such middles are a third of a window long, and a small model that reads them alone never learns to stop. A share of
+  them can end with a line instead, as what an editor asks for does (the paper's line level, in its section on spans).
+- In PSM each of the three parts is encoded by itself. In SPM the middle follows the prefix, and both are encoded as the
+  one text that they are: a prompt's last token is healed (see `charmer.inference.healing`), so no cut is seen there.
 - Parts of documents are rearranged after windows are cut (the paper's context level), so that no window holds a middle
   without what surrounds it. What the marks take is cut from the document's end in the window, so a rearranged text is
   complete, <|endoftext|> behind its middle included: that is how the model learns to stop.
@@ -13,6 +17,8 @@ Notable here:
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,11 +35,51 @@ def rearranged(tokenizer: Tokenizer, text: str, first: int, second: int, suffix_
     Args:
         suffix_first: the order SPM instead of PSM.
     """
-    prefix, middle, suffix = (tokenizer.encode(part) for part in (text[:first], text[first:second], text[second:]))
+    suffix = tokenizer.encode(text[second:])
     begin, between, end = ([mark] for mark in (tokenizer.fim_prefix, tokenizer.fim_suffix, tokenizer.fim_middle))
     if suffix_first:
-        return np.concatenate([begin, between, suffix, end, prefix, middle]).astype(np.int64)
+        return np.concatenate([begin, between, suffix, end, tokenizer.encode(text[:second])]).astype(np.int64)
+    prefix, middle = tokenizer.encode(text[:first]), tokenizer.encode(text[first:second])
     return np.concatenate([begin, prefix, between, suffix, end, middle]).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a text is cut, whatever its length turns out to be.
+
+    Attributes:
+        first, second: shares of its characters, `first` at most `second`.
+        lines: with which line after `first` the middle ends, 1 being the one around it; 0: it ends at `second`.
+        whole: whether such a middle begins with the code of its first line.
+    """
+
+    first: float
+    second: float
+    lines: int = 0
+    whole: bool = False
+
+    @classmethod
+    def drawn(cls, random: np.random.Generator, line_share: float) -> Cut:
+        """One at random; a share of them ends with a line, half of these with the first, a quarter with the second."""
+        first, second = np.sort(random.random(2))
+        if random.random() >= line_share:
+            return cls(first, second)
+        return cls(random.random(), 1.0, int(random.geometric(0.5)), bool(random.random() < 0.5))
+
+    def of(self, text: str) -> tuple[int, int]:
+        """The places in `text` between which its middle lies."""
+        first, second = round(self.first * len(text)), round(self.second * len(text))
+        if not self.lines:
+            return first, second
+        if self.whole:
+            line = text[text.rfind("\n", 0, first) + 1 :].partition("\n")[0]
+            first = text.rfind("\n", 0, first) + 1 + len(line) - len(line.lstrip())
+        end = first - 1
+        for _ in range(self.lines):
+            end = text.find("\n", end + 1)
+            if end < 0:
+                return first, len(text)
+        return first, end
 
 
 class FillInTheMiddle:
@@ -43,13 +89,19 @@ class FillInTheMiddle:
         tokenizer: the one that made the tokens.
         share: of the documents in a window that are rearranged.
         spm_share: share of those that take the order suffix, prefix, middle.
+        line_share: share of those whose middle ends with a line.
         seed: one number or several (a run's seed and the epoch, say); with the window's number it decides the cuts.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, share: float, spm_share: float = 0.5, seed: int | tuple[int, ...] = 0
+        self,
+        tokenizer: Tokenizer,
+        share: float,
+        spm_share: float = 0.5,
+        line_share: float = 0.0,
+        seed: int | tuple[int, ...] = 0,
     ) -> None:
-        self.tokenizer, self.share, self.spm_share = tokenizer, share, spm_share
+        self.tokenizer, self.share, self.spm_share, self.line_share = tokenizer, share, spm_share, line_share
         self.seed = seed if isinstance(seed, tuple) else (seed,)
 
     def __call__(self, ids: np.ndarray, number: int) -> np.ndarray:
@@ -72,7 +124,7 @@ class FillInTheMiddle:
 
         None where that cannot be: the body begins inside a character, or hardly any of it would be left.
         """
-        first, second = np.sort(random.random(2))
+        cut = Cut.drawn(random, self.line_share)
         suffix_first = bool(random.random() < self.spm_share)
         kept = min(len(body), room - MARKS - GROWTH)
         while kept >= SHORTEST:
@@ -83,8 +135,7 @@ class FillInTheMiddle:
                     return None
                 kept -= 1
                 continue
-            cuts = [round(share * len(text)) for share in (first, second)]
-            found = rearranged(self.tokenizer, text, cuts[0], cuts[1], suffix_first)
+            found = rearranged(self.tokenizer, text, *cut.of(text), suffix_first)
             if len(found) < room:
                 return np.append(found, self.tokenizer.eof)
             kept -= len(found) + 1 - room

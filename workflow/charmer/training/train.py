@@ -159,7 +159,9 @@ def _rearranging(
 
     def rearranging(epoch: int) -> Rearrange:
         seed = (knobs["seed"], epoch)
-        infilling = FillInTheMiddle(tokenizer, knobs["fim_share"], knobs["fim_spm_share"], seed)
+        infilling = FillInTheMiddle(
+            tokenizer, knobs["fim_share"], knobs["fim_spm_share"], knobs["fim_line_share"], seed
+        )
         otherwise = infilling if knobs["fim_share"] else None
         return Repair(tokenizer, faults, knobs["repair_share"], seed, otherwise) if faults else infilling
 
