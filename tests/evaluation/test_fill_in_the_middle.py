@@ -10,6 +10,7 @@ from charmer.evaluation import fill_in_the_middle
 from charmer.evaluation.support import middles, writing
 from charmer.evaluation.support.table import gap_of
 from charmer.tokens.tokenizer import Tokenizer
+from charmer.tokens.vocabulary import learn_bpe
 
 TEXT = (
     '''"""A module."""
@@ -57,15 +58,24 @@ def test_what_does_not_parse_has_no_bodies():
     assert taken("body", "def f(:\n    x = 1\n    y = 2\n") == set()
 
 
-def test_the_model_reads_the_text_nearest_to_the_middle():
+def test_the_model_reads_the_text_nearest_to_the_middle_in_either_order():
     tokenizer = Tokenizer.bytewise()
     case = middles.Case("line", "m.py", "a" * 500 + "bcd", "middle", "efg" + "h" * 500)
-    ids = fill_in_the_middle.prompt(tokenizer, case, room=12)
-    marks = [tokenizer.fim_prefix, tokenizer.fim_suffix, tokenizer.fim_middle]
-    assert [index for index in ids if index in marks] == marks and len(ids) == 12 + 3
-    assert tokenizer.decode(ids) == "aaaaabcd" + "efgh"
-    short = middles.Case("line", "m.py", "x", "middle", "")
-    assert tokenizer.decode(fill_in_the_middle.prompt(tokenizer, short, room=12)) == "x"
+    prefix, suffix, middle = tokenizer.fim_prefix, tokenizer.fim_suffix, tokenizer.fim_middle
+    asked = {order: fill_in_the_middle.prompt(tokenizer, case, 12, order) for order in fill_in_the_middle.ORDERS}
+    suffix_first, prefix_first = (prompt.tokens for prompt in asked.values())
+    assert suffix_first[:2] == [prefix, suffix] and suffix_first.index(middle) == 2 + len("efgh")
+    assert tokenizer.decode(suffix_first) == "efgh" + "aaaabcd"  # of a long text a quarter of the room goes at once
+    assert [index for index in prefix_first if index in (prefix, suffix, middle)] == [prefix, suffix, middle]
+    assert tokenizer.decode(prefix_first) == "aaaaabcd" + "efgh" and len(prefix_first) == 12 + 3
+
+
+def test_the_cursors_partial_token_is_healed_as_it_is_for_people():
+    tokenizer = learn_bpe([TEXT] * 3, 320, "gpt-2")
+    case = middles.Case("span", "m.py", "import os\nos.pa", "th.join(", "a, b)\n")
+    prompt, other = (fill_in_the_middle.prompt(tokenizer, case, 99, order) for order in fill_in_the_middle.ORDERS)
+    assert prompt.begin == b"pa" and tokenizer.decode(prompt.tokens).endswith("import os\nos.")
+    assert other.begin == b""
 
 
 @pytest.mark.parametrize(
@@ -78,7 +88,12 @@ def test_only_blanks_at_line_ends_do_not_count(guess: str, right: bool):
 def test_right_middles_are_counted_by_kind(world: dict[str, Path], monkeypatch: pytest.MonkeyPatch):
     cases = middles.held_out(world["test_shards"], 2)
     tokenizer = Tokenizer.bytewise()
-    answers = {tuple(fill_in_the_middle.prompt(tokenizer, case, 80)): case for of in cases.values() for case in of}
+    answers = {
+        tuple(fill_in_the_middle.prompt(tokenizer, case, 80, order).tokens): case
+        for of in cases.values()
+        for case in of
+        for order in fill_in_the_middle.ORDERS
+    }
 
     def generate(network, tokenizer, prompts, max_tokens, begins, until):
         known = [answers[tuple(prompt)] for prompt in prompts]
@@ -89,6 +104,7 @@ def test_right_middles_are_counted_by_kind(world: dict[str, Path], monkeypatch: 
     table = fill_in_the_middle.evaluate(world["model"], world, knobs, threads=1).to_pylist()
     rows = {row["slice"]: row for row in table}
     assert rows["exact match, line"]["value"] == 1.0 and rows["exact match, body"]["value"] == 0.0
+    assert rows["exact match, line, prefix first"]["value"] == 1.0 and len(rows) == 2 * sum(map(bool, cases.values()))
     assert json.loads(rows["exact match, line"]["detail"])["examples"][0]["right"] is True
     example = json.loads(rows["exact match, body"]["detail"])["examples"][0]
     assert (example["guess"], example["right"]) == ("?", False)
@@ -104,7 +120,7 @@ def test_a_middle_that_was_cut_at_the_limit_did_not_end_and_is_wrong(
     cases = middles.held_out(world["test_shards"], 2)["line"]
     monkeypatch.setattr(writing, "generate", generate)
     monkeypatch.setattr(middles, "held_out", lambda shards, count: {"line": cases})
-    (row,) = fill_in_the_middle.evaluate(world["model"], world, {"cases": 2, "max_bytes": 45}, 1).to_pylist()
+    row, _ = fill_in_the_middle.evaluate(world["model"], world, {"cases": 2, "max_bytes": 45}, 1).to_pylist()
     assert row["value"] == 0.0
     example = json.loads(row["detail"])["examples"][0]
     assert example["guess"].endswith("…") and example["right"] is False

@@ -1,8 +1,12 @@
 """Fill in the middle: how often the model writes exactly what was taken out of unseen code.
 
 A line, a span of characters, or a function's body is missing (Bavarian et al. 2022, arXiv:2207.14255, measure the same
-on HumanEval). The model reads what stands before and behind it in the order prefix, suffix, middle, as training
-arranges it (see `tokens.fim`), and has to end by itself: a middle that runs on is wrong.
+on HumanEval). The model reads what stands before and behind it, and has to end by itself: a middle that runs on is
+wrong.
+
+It is asked twice: as every way into the model asks (suffix first, the cursor's partial token healed; see
+`inference.context`), and in the order prefix, suffix, middle, as other programs ask. To write on from a prefix that
+stands far back a model has to find it again, which small ones cannot.
 """
 
 from __future__ import annotations
@@ -25,10 +29,13 @@ from charmer.tokens.tokenizer import Tokenizer
 NEEDS = ("test_shards",)
 ROWS = 32  # cases that are written at once
 EXAMPLES = 12
+PREFIX_FIRST = ", prefix first"
+ORDERS = ("", PREFIX_FIRST)  # by what stands behind a slice's name
 
 
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
-    """Slices: "exact match, line", "exact match, span" and "exact match, body"; blanks at line ends do not count.
+    """Slices: "exact match, line", "exact match, span" and "exact match, body"; blanks at line ends do not count. Each
+    once more with ", prefix first" behind it.
 
     Args:
         model: the model's folder; where its `settings.json` says that it was trained without, the table is a gap.
@@ -47,27 +54,39 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     network, tokenizer = subject.load(model, threads)
     found = middles.held_out(data["test_shards"], settings["cases"])
     rows = []
-    with Progress("fill in the middle", sum(map(len, found.values())), "case") as progress:
-        for kind, cases in found.items():
+    asked = {
+        (kind, order): [
+            prompt(tokenizer, case, _room(network, tokenizer, case, settings["max_bytes"]), order) for case in cases
+        ]
+        for kind, cases in found.items()
+        for order in ORDERS
+    }
+    with Progress("fill in the middle", sum(map(len, asked.values())), "case") as progress:
+        for (kind, order), prompts in asked.items():
             guesses: list[Written] = []
-            for first in range(0, len(cases), ROWS):
-                part = cases[first : first + ROWS]
-                prompts = [Prompt(_asked(network, tokenizer, case, settings["max_bytes"]), b"") for case in part]
-                guesses += writing.continuations(network, tokenizer, prompts, settings["max_bytes"])
-                progress.advance(len(prompts))
-            rows += _row(kind, cases, guesses)
+            for first in range(0, len(prompts), ROWS):
+                part = prompts[first : first + ROWS]
+                guesses += writing.continuations(network, tokenizer, part, settings["max_bytes"])
+                progress.advance(len(part))
+            rows += _row(kind + order, found[kind], guesses)
     return table("fill_in_the_middle", rows)
 
 
-def _asked(network: Transformer, tokenizer: Tokenizer, case: middles.Case, max_bytes: int) -> list[int]:
-    """The prompt that leaves room for the middle."""
+def _room(network: Transformer, tokenizer: Tokenizer, case: middles.Case, max_bytes: int) -> int:
+    """The tokens of a prompt that leave room for the middle."""
     nearest = tokenizer.encode(case.prefix[-context.LONGEST * network.config.context_length :]).tolist()
-    return prompt(tokenizer, case, writing.room(network, tokenizer, nearest, max_bytes) - context.MARKS)
+    return writing.room(network, tokenizer, nearest, max_bytes) - context.MARKS
 
 
-def prompt(tokenizer: Tokenizer, case: middles.Case, room: int) -> list[int]:
-    """What the model reads: at most `room` tokens of the text around the middle, the nearest, and the marks."""
-    return context.prefix_suffix_middle(tokenizer, case.prefix, case.suffix, room)
+def prompt(tokenizer: Tokenizer, case: middles.Case, room: int, order: str = "") -> Prompt:
+    """What the model reads: at most `room` tokens of the text around the middle, the nearest, and the marks.
+
+    Args:
+        order: one of ORDERS.
+    """
+    if order == PREFIX_FIRST:
+        return Prompt(context.prefix_suffix_middle(tokenizer, case.prefix, case.suffix, room), b"")
+    return context.around(tokenizer, case.prefix, case.suffix, room + context.MARKS)
 
 
 def same(guess: str, middle: str) -> bool:
