@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
     "sources": [{"name": "here", "kind": "directory", "path": "/home/somebody/src/here"}],
     "curate": {"turn_mb": 3.0, "replace_secrets": True},
     "break": {"train_pairs": 7},
-    "train": {"fim_share": 0.5, "repair_share": 0.1, "init_from": ""},
+    "train": {"budget": "4k tokens", "fim_share": 0.5, "repair_share": 0.1, "init_from": ""},
     "evaluate": {
         "bits_per_byte": {"max_mb": 1.0},
         "parses": {"functions": 40},

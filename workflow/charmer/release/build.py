@@ -21,7 +21,7 @@ from charmer.errors import calibration
 from charmer.export import hf
 from charmer.model import folder as models
 from charmer.model import manifest
-from charmer.release import card, notice, weights
+from charmer.release import before, card, notice, weights
 from charmer.release.place import replacing_release
 from charmer.report import numbers
 from charmer.report.inputs import Inputs
@@ -49,13 +49,15 @@ def release(
         What was released, for the terminal.
 
     Raises:
-        Failure: an input is missing or damaged, the folder would be too large, or holds something else. What was there
-            before is as it was.
+        Failure: an input is missing or damaged, the folder would be too large, or holds something else, or the model
+            went on from one that was not released, or that read another corpus. What was there before is as it was.
     """
     model, run = inputs["weights"].parent, inputs["summary"].parent
     _check_size(model, most_mb)
     network, tokenizer = models.load(model)
     shown = without_places(settings)
+    start = settings["train"]["init_from"]
+    trainings = before.earlier(Path(start), SETTINGS) if start else []
     lines = notice.holders(inputs["train_shards"])
     packages = notice.packages(inputs["packages"], inputs["ledger"], lines)
     found = Inputs(inputs)
@@ -70,13 +72,17 @@ def release(
         weights.write(model, new)
         calibration.write(new / calibration.NAME, calibration.read(inputs["calibration"].parent))
         files.write_text(new / SETTINGS, configuration(run.name, shown))
+        entries = before.write(new, trainings, shown)
         files.write_text(new / METRICS, _rows(inputs))
         files.write_text(new / NOTICE, card.notice(packages))
         rounding = weights.rounding(model, new, inputs["test_tokens"], inputs["test_documents"], threads)
         described = manifest.described(new, _names(new))
-        context = card.context(facts, shown, tables, found.gaps, packages, rounding, described, network.config, folder)
+        context = card.context(
+            facts, shown, tables, found.gaps, packages, rounding, described, network.config, folder, trainings
+        )
         files.write_text(new / CARD, card.render(context))
-        _finish(new, run.name, inputs, most_mb)
+        spent = {name: facts.training[name] for name in ("tokens", "seconds", "flops")}
+        _finish(new, inputs, {"run": run.name, before.COST: spent, before.KEY: entries}, most_mb)
         manifest.check(new)
         models.load(new)
         size = _size(new)
@@ -131,8 +137,8 @@ def _rows(inputs: Mapping[str, Path]) -> str:
     return sink.getvalue().to_pybytes().decode("utf-8")
 
 
-def _finish(folder: Path, run: str, inputs: Mapping[str, Path], most_mb: float) -> None:
-    """Write the manifest: every file of the folder, and digests of all that it was made from.
+def _finish(folder: Path, inputs: Mapping[str, Path], told: dict[str, Any], most_mb: float) -> None:
+    """Write the manifest: what is told of the run, every file of the folder, and digests of all that it was made from.
 
     Raises:
         Failure: the folder is too large.
@@ -142,7 +148,7 @@ def _finish(folder: Path, run: str, inputs: Mapping[str, Path], most_mb: float) 
         for path in sorted(set(inputs.values()))
         if path.is_file()
     }
-    content = {"run": run, "files": manifest.described(folder, _names(folder)), "made_from": made_from}
+    content = {**told, "files": manifest.described(folder, _names(folder)), "made_from": made_from}
     files.write_json(folder / manifest.MANIFEST, content)
     if (size := _size(folder)) > most_mb * 1e6:
         raise _too_large(size, most_mb)

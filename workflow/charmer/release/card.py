@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from charmer.common import files
 from charmer.common.failure import Failure
 from charmer.model.network import ModelConfig
 from charmer.release import limits
+from charmer.release.before import Earlier
 from charmer.release.notice import by_licence, plain
 from charmer.release.weights import Rounding
 from charmer.report import doctor, headline, numbers
@@ -65,6 +66,7 @@ def context(
     described: Mapping[str, dict[str, Any]],
     config: ModelConfig,
     folder: Path,
+    trainings: Sequence[Earlier] = (),
 ) -> dict[str, Any]:
     """What the card's template shows.
 
@@ -74,6 +76,7 @@ def context(
         packages: as `notice.packages` gives them.
         described: bytes and SHA-256 of the files that are there already.
         folder: where it will lie.
+        trainings: those that the model went on from, the first one first.
     """
     bytes_per_token = facts.statistics["bytes_per_token"]
     training = facts.training
@@ -89,6 +92,7 @@ def context(
         "metrics": {name: _shown(rows) for name, rows in tables.items() if name not in APART},
         "gaps": gaps,
         "rounding": rounding,
+        "trainings": trainings,
         "packages": packages,
         "licences": by_licence(row for row in packages if row["split"] == "train"),
         "sources": _sources(settings["sources"], packages),
