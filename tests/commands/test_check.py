@@ -2,13 +2,22 @@
 
 import io
 import json
+import os
+import re
+import signal
 import sys
 
 import pytest
 from charmer.cli import main
+from charmer.errors import many
 
 BROKEN = "def first(rows):\n    return rows[0\n"
 TRACE = 'Traceback (most recent call last):\n  File "{}", line {}, in first\nIndexError: list index out of range\n'
+
+
+def kill(task: many.Task) -> None:
+    """What a worker does whom the system's memory killer has chosen."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
@@ -38,6 +47,27 @@ def test_a_finding_has_the_keys_and_the_exit_code_of_linters(tmp_path, model, ca
 def test_without_a_threshold_the_spots_are_shown(code, model, capsys):
     assert main(["check", str(code / "clip.py"), *model, "--false-alarms", "inf", "--json"]) == 1
     assert {finding["line"] for finding in json.loads(capsys.readouterr().out)} == {7, 8, 9}
+
+
+def test_many_files_are_checked_in_processes_with_the_same_findings(code, uniform, capsys, monkeypatch):
+    (code / "broken.py").write_text(BROKEN)
+    asked = ["check", str(code), "--model", str(uniform.folder), "--false-alarms", "inf", "--json"]
+    outputs = []
+    for worth in (many.WORTH, 1):
+        monkeypatch.setattr(many, "WORTH", worth)
+        assert main([*asked, "--threads", "2"]) == 1
+        outputs.append(json.loads(capsys.readouterr().out))
+    assert outputs[0] == outputs[1]
+    assert {"broken.py", "clip.py"} < {finding["path"].rpartition("/")[2] for finding in outputs[0]}
+
+
+def test_a_killed_process_is_told_with_the_file_that_it_checked(code, uniform, capsys, monkeypatch):
+    monkeypatch.setattr(many, "WORTH", 1)
+    monkeypatch.setattr(many, "_checked", kill)
+    assert main(["check", str(code), "--model", str(uniform.folder), "--threads", "2"]) == 2
+    assert re.search(
+        r"^charmer check: \S+/clip\.py: a worker .*-9, most likely for want of memory", capsys.readouterr().err
+    )
 
 
 def test_what_cannot_be_read_is_named(tmp_path, code, model, capsys):

@@ -10,10 +10,16 @@ import json
 import math
 import os
 import sys
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from charmer.commands.support import models
 from charmer.common.failure import Failure
+
+if TYPE_CHECKING:
+    from charmer.errors.finding import Finding
 
 HELP = "find what does not parse, and what looks wrong, in files of yours"
 CLEAN, FOUND, WRONG = 0, 1, 2
@@ -56,25 +62,21 @@ def checked(options: argparse.Namespace) -> int:
     """
     from charmer.common.progress import Progress
     from charmer.corpus import given
-    from charmer.errors import calibration, shown
-    from charmer.errors.check import check
-    from charmer.errors.finding import Finding
+    from charmer.errors import shown
 
     rows, refused = given.read(options.paths, workers=max(options.threads, 2))
     unread = [one for one in refused if one.reason != "empty"]
     given.complain(unread)
     found: list[Finding] = []
     if rows:
-        network, tokenizer = models.load(options)
-        known = calibration.read(models.folder(options.model))
         color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        lines = [row["text"].count("\n") + 1 for row in rows]
-        with Progress("check", sum(lines), "line") as progress:
-            for row, length in zip(rows, lines, strict=True):
-                text = row["text"].replace("\r\n", "\n").replace("\r", "\n")
-                here = check(
-                    network, tokenizer, text, row["path"], false_alarms=options.false_alarms, calibration=known
-                )
+        texts = [row["text"].replace("\r\n", "\n").replace("\r", "\n") for row in rows]
+        lines = [text.count("\n") + 1 for text in texts]
+        with (
+            closing(_findings(options, [row["path"] for row in rows], texts)) as checks,
+            Progress("check", sum(lines), "line") as progress,
+        ):
+            for here, text, length in zip(checks, texts, lines, strict=True):
                 if not (options.json or options.sarif):
                     for finding in here:
                         print(shown.excerpt(finding, text, color), flush=True)
@@ -85,3 +87,26 @@ def checked(options: argparse.Namespace) -> int:
     elif options.sarif:
         print(json.dumps(shown.sarif(found), ensure_ascii=False, indent=1))
     return FOUND if found else WRONG if unread and not rows else CLEAN
+
+
+def _findings(
+    options: argparse.Namespace, paths: Sequence[str], texts: Sequence[str]
+) -> Generator[list[Finding], None, None]:
+    """What is wrong with each text, in their order.
+
+    Raises:
+        Failure: the model is not there, or damaged; or a process that checked was killed.
+    """
+    from charmer.errors import calibration, many
+    from charmer.errors.check import check
+
+    network, tokenizer = models.load(options)
+    model, workers = models.folder(options.model), min(options.threads, len(texts))
+    lines = sum(text.count("\n") for text in texts)
+    if workers > 1 and lines >= many.WORTH and models.device(options.device) == "cpu":
+        tasks = (many.Task(model, text, path, options.false_alarms) for path, text in zip(paths, texts, strict=True))
+        yield from many.checked(tasks, workers)
+        return
+    known = calibration.read(model)
+    for path, text in zip(paths, texts, strict=True):
+        yield check(network, tokenizer, text, path, false_alarms=options.false_alarms, calibration=known)
