@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from charmer.common.files import write_table
 from charmer.errors import examples, fit, fitting, weights
+from charmer.errors.edits import Edit
 from charmer.model import folder
 from charmer.model.network import ModelConfig, Transformer
 from charmer.tokens.tokenizer import Tokenizer
@@ -55,7 +56,8 @@ def test_a_fit_is_the_same_twice_and_keeps_a_fifth_of_the_packages_apart(tmp_pat
     chosen = examples.files(tmp_path, 30, seed=1)
     assert chosen == examples.files(tmp_path, 30, seed=1)
     assert len(chosen) == 30 and 0 < sum(examples.apart(one.package) for one in chosen) < 15
-    assert 0 < sum(one.fix is None for one in chosen) < 20
+    assert all(1 <= len(set(one.slips)) == len(one.slips) <= examples.SLIPS for one in chosen)
+    assert sum(len(one.slips) for one in chosen) > 60
 
 
 def test_what_the_witnesses_say_is_kept_in_parts_and_made_once(tmp_path, capsys):
@@ -79,6 +81,27 @@ def test_what_the_witnesses_say_is_kept_in_parts_and_made_once(tmp_path, capsys)
     (heard, *_) = examples.read(tmp_path / "part-001-of-002.parquet")
     read = [copies == 1.0 for copies, one in zip(heard.copies, heard.evidence, strict=True) if "unread" not in one]
     assert heard.length == 102 and read and all(read)
+
+
+def test_with_a_slip_in_it_a_file_is_read_again_around_that_alone(tmp_path):
+    body = "\n".join(f"def f{n}(first, second):\n    return first - second * {n}\n" for n in range(34))
+    tokenizer, slip = Tokenizer.bytewise(), Edit(body.index("-"), body.index("-") + 1, "+", "operator")
+    model = Transformer(ModelConfig(tokenizer.vocab_size, 1, 16, 2, 1, 32, 256))
+    model.initialise(0)
+    tokenizer.save(tmp_path / "tokenizer.json")
+    folder.save(tmp_path / "model", model, tmp_path / "tokenizer.json")
+    examples.hear(
+        tmp_path / "model", [examples.File(body, (slip,), "p")], weights.shipped(), tmp_path / "heard.parquet"
+    )
+    sound, broken = examples.read(tmp_path / "heard.parquet")
+    assert (sound.slip, broken.slip) == (0, 2) and not any(sound.right)
+    answers = [one for one, right in zip(broken.evidence, broken.right, strict=True) if right]
+    assert [one["operator: + to -"] for one in answers] == [1.0]
+    far = [list(zip(one.lines, one.evidence, strict=True)) for one in (sound, broken)]
+    far = [[row for row in rows if row[0] > 2 + examples.NEAR] for rows in far]
+    assert far[0] == far[1] and len(far[0]) > 50
+    near = [line for line in broken.lines if line <= 2 + examples.NEAR]
+    assert {2, 2 + examples.NEAR} <= set(near)
 
 
 def test_the_weights_that_ship_are_numbers_by_name():

@@ -1,17 +1,20 @@
 """Files to fit the weights of `check` to, and what both witnesses say of their edits.
 
-Files of 100 to 500 lines of a split are read, of each package as many. One in four stays as it is; the others are
-broken once, as the rule `break` breaks files that are held out. The withheld operators take no part.
+Files of 100 to 500 lines of a split are read, of each package as many: as they are, and with each of a few slips, made
+as the rule `break` breaks files that are held out. The withheld operators take no part.
 
-Notable here: of the thousands of edits of a file only some are kept. Those that the model read to their end and those
-that undo the slip are all there; of the others one in `THINNED`, which counts for as many.
+Notable here:
+- A file is read as a whole once. With a slip in it only the lines around that are read again; what is farther off is
+  taken to be what it was. So a slip costs a quarter of a file, and there is more to learn from.
+- Of the thousands of edits of a file only some are kept. Those that the model read to their end and those that undo the
+  slip are all there; of the others one in `THINNED`, which counts for as many.
 """
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,11 +30,13 @@ from charmer.errors.breaking import LONGEST_LINE
 from charmer.errors.edits import Edit, apply, inverse, line_of
 from charmer.errors.fitting import Example
 from charmer.errors.operators import OPERATORS, Ground, drawn
+from charmer.errors.suspicious import Witnessed
 from charmer.model import folder
 from charmer.tokens.shards import batches
 
 LINES = 100, 500
-SOUND = 4  # one file of so many is not broken
+SLIPS = 4  # in a file, each by itself
+NEAR = 12  # lines before and behind a slip that are read again
 APART = 5  # one package of so many is kept apart
 THINNED = 10
 TRIED = 4  # files that are read for each that is wanted: most are too short or too long
@@ -42,7 +47,8 @@ SCHEMA = pa.schema(
         ("file", pa.int32()),
         ("package", pa.string()),
         ("lines", pa.int32()),
-        ("slip", pa.int32()),  # the line of the slip; 0: the file is sound
+        ("slip", pa.int32()),  # the line of the slip; 0: the file as it is
+        ("number", pa.int32()),  # of the slip in its file, from 1; 0: the file as it is
         ("line", pa.int32()),
         ("right", pa.bool_()),
         ("copies", pa.float32()),
@@ -53,10 +59,10 @@ SCHEMA = pa.schema(
 
 
 class File(NamedTuple):
-    """A file to fit to; `fix` undoes its slip, and is None where it has none."""
+    """A file to fit to, and edits that each put one slip into it."""
 
     text: str
-    fix: Edit | None
+    slips: tuple[Edit, ...]
     package: str
 
 
@@ -66,7 +72,7 @@ class Heard(NamedTuple):
     Attributes:
         package: where the file is from.
         length: of the file, in lines.
-        slip: the line of its slip; 0: it is sound.
+        slip: the line of the slip that is in it; 0: it is sound.
         lines: of each edit.
         right: whether an edit undoes the slip.
         copies: how many edits each stands for.
@@ -136,16 +142,16 @@ def _texts(shards: Path, rows: np.ndarray) -> dict[int, str]:
 def _file(text: str, package: str, order: bytes) -> File | None:
     """A file as it is fitted to; None where it can't be broken."""
     operators = [one for one in OPERATORS.values() if one.family == "semantic" and not one.withheld]
+    randomly = random.Random(order)
     try:
         if max(map(len, text.split("\n"))) > LONGEST_LINE:
             return None
         source = Ground(text)
-        if order[0] % SOUND == 0:
-            return File(text, None, package)
-        slip = drawn(source, operators, random.Random(order))
-        return File(apply(text, slip), inverse(text, slip), package) if slip is not None else None
+        found = [drawn(source, operators, randomly) for _ in range(SLIPS)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    slips = dict.fromkeys(slip for slip in found if slip is not None)
+    return File(text, tuple(slips), package) if slips else None
 
 
 def hear(model: Path, chosen: Sequence[File], known: Mapping[str, float], target: Path) -> None:
@@ -161,29 +167,37 @@ def hear(model: Path, chosen: Sequence[File], known: Mapping[str, float], target
     tables = [SCHEMA.empty_table()]
     with Progress("witnesses", len(chosen), "file") as progress:
         for number, file in enumerate(chosen):
-            witnessed = suspicious.witnessed(network, tokenizer, file.text, known)
-            original = apply(file.text, file.fix) if file.fix is not None else None
-            rows = []
-            for at, (edit, one, _) in enumerate(witnessed):
-                right = original is not None and apply(file.text, edit) == original
-                whole = right or weights.UNREAD not in one
-                if whole or at % THINNED == number % THINNED:
-                    rows.append(
-                        {
-                            "file": number,
-                            "package": file.package,
-                            "lines": file.text.count("\n") + 1,
-                            "slip": line_of(file.text, file.fix.start) if file.fix is not None else 0,
-                            "line": line_of(file.text, edit.start),
-                            "right": right,
-                            "copies": 1.0 if whole else float(THINNED),
-                            "names": list(one),
-                            "values": list(one.values()),
-                        }
-                    )
-            tables.append(pa.Table.from_pylist(rows, SCHEMA))
+            common = {"file": number, "package": file.package, "lines": file.text.count("\n") + 1}
+            rows = _rows(suspicious.witnessed(network, tokenizer, file.text, known), file.text, number, None)
+            for at, slip in enumerate(file.slips, 1):
+                broken, fix = apply(file.text, slip), inverse(file.text, slip)
+                line = line_of(broken, fix.start)
+                around = range(line - NEAR, line + NEAR + 1)
+                heard = suspicious.witnessed(network, tokenizer, broken, known, lines=around)
+                here = _rows(heard, broken, number, file.text)
+                rows += [{**row, "slip": line, "number": at} for row in here]
+            tables.append(pa.Table.from_pylist([{**row, **common} for row in rows], SCHEMA))
             progress.advance(1)
     write_table(target, pa.concat_tables(tables))
+
+
+def _rows(heard: Sequence[Witnessed], text: str, turn: int, original: str | None) -> list[dict[str, object]]:
+    """The edits of one text that are kept.
+
+    Args:
+        turn: any number; it chooses which of those are left out that need not be there.
+        original: what the text was before its slip; None: it has none.
+    """
+    found = []
+    for at, (edit, one, _) in enumerate(heard):
+        right = original is not None and apply(text, edit) == original
+        whole = right or weights.UNREAD not in one
+        if whole or at % THINNED == turn % THINNED:
+            found.append(
+                {"slip": 0, "number": 0, "line": line_of(text, edit.start), "right": right}
+                | {"copies": 1.0 if whole else float(THINNED), "names": list(one), "values": list(one.values())}
+            )
+    return found
 
 
 def read(path: Path) -> list[Heard]:
@@ -196,15 +210,42 @@ def read(path: Path) -> list[Heard]:
         table = pq.read_table(path, schema=SCHEMA)
     except (pa.ArrowException, OSError) as error:
         raise Failure(f"{path}: is damaged ({error}); delete it and run the same command again") from error
-    found: dict[int, list[dict[str, object]]] = {}
+    files: dict[int, dict[int, list[_Kept]]] = {}
     for batch in table.to_batches(4096):
         for row in batch.to_pylist():
-            found.setdefault(row["file"], []).append(row)
-    return [_heard(rows) for rows in found.values()]
+            evidence = dict(zip(row["names"], row["values"], strict=True))
+            numbers = files.setdefault(row["file"], {})
+            numbers.setdefault(row["number"], []).append(
+                _Kept(row["package"], row["lines"], row["slip"], row["line"], row["right"], row["copies"], evidence)
+            )
+    return [heard for numbers in files.values() for heard in _heard(numbers)]
 
 
-def _heard(rows: Sequence[Mapping[str, object]]) -> Heard:
-    first = rows[0]
-    evidence = [dict(zip(row["names"], row["values"], strict=True)) for row in rows]  # type: ignore[call-overload]
-    columns = ([row[name] for row in rows] for name in ("line", "right", "copies"))
-    return Heard(first["package"], first["lines"], first["slip"], *columns, evidence)  # type: ignore[arg-type, call-arg]
+class _Kept(NamedTuple):
+    """A row of the table."""
+
+    package: str
+    length: int
+    slip: int
+    line: int
+    right: bool
+    copies: float
+    evidence: dict[str, float]
+
+
+def _heard(numbers: Mapping[int, list[_Kept]]) -> Iterator[Heard]:
+    """One file as it is, and with each of its slips: then what is far from the slip is as it was."""
+    sound = numbers.get(0, [])
+    for number, rows in numbers.items():
+        slip = rows[0].slip
+        far = [one for one in sound if abs(one.line - slip) > NEAR] if number else []
+        kept = [*rows, *far]
+        yield Heard(
+            rows[0].package,
+            rows[0].length,
+            slip,
+            [one.line for one in kept],
+            [one.right for one in kept],
+            [one.copies for one in kept],
+            [one.evidence for one in kept],
+        )

@@ -5,7 +5,7 @@ there is not made again, so several processes can share the work (`--part`), and
 parts are there the weights are fitted. What is written is an average with the weights that were there before, which
 were fitted to other files: fits to a few hundred files differ by chance, and their average less (Breiman 1996,
 "Bagging predictors"). A fifth of the packages sets nothing: on them all three are judged. A pure function of model,
-shards, weights before and seed. About a second a file on one core.
+shards, weights before and seed. About two seconds a file on one core.
 """
 
 from __future__ import annotations

@@ -88,18 +88,20 @@ def witnessed(
     known: Mapping[str, float],
     most: int = MOST,
     go_on: Callable[[], None] = always,
+    lines: range | None = None,
 ) -> list[Witnessed]:
     """The edits of a text that the model can judge.
 
     Args:
         known: the weights by which they are scored, and those chosen that the model reads to their end.
         go_on: as in `Reading`.
+        lines: those that edits begin in; None: all. The model reads little more than these.
 
     Raises:
         SyntaxError, ValueError, RecursionError: the text does not parse.
     """
     source = Source(text)
-    edits = slips(source)
+    edits = [edit for edit in slips(source) if lines is None or line_of(text, edit.start) in lines]
     evidence = Evidence(source)
     module: dict[int, dict[str, float]] = {}
     found: dict[int, Witnessed] = {}
