@@ -29,6 +29,14 @@ def test_what_shows_slips_gains_weight():
     assert weights.score(fitted, BROKEN[0].evidence[0]) > 0 > weights.score(fitted, SOUND[0].evidence[0])
 
 
+def test_weights_before_stay_where_nothing_is_shown_and_give_way_where_something_is():
+    before = {weights.FREE: -8.0, "never shown": 2.0, "telling": -1.0, "plain": 1.0}
+    fitted = fitting.fit([*BROKEN, *SOUND], before)
+    assert fitted["never shown"] == 2.0
+    assert fitted["telling"] > 1.0 > fitted["plain"]
+    assert fitting.fit([*BROKEN, *SOUND], fitted, penalty=1e6)["telling"] == pytest.approx(fitted["telling"], abs=0.01)
+
+
 def test_a_score_is_a_log_odds_against_nothing_wrong():
     """Where the same edit stands alone in as many broken as sound files, it is right as often as not."""
     fitted = fitting.fit([example(0, ["even"])] * 40 + [example(None, ["even"])] * 40, penalty=0.0)
