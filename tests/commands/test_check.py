@@ -3,9 +3,9 @@
 import io
 import json
 import os
-import re
 import signal
 import sys
+from types import SimpleNamespace
 
 import pytest
 from charmer.cli import main
@@ -50,24 +50,37 @@ def test_without_a_threshold_the_spots_are_shown(code, model, capsys):
 
 
 def test_many_files_are_checked_in_processes_with_the_same_findings(code, uniform, capsys, monkeypatch):
-    (code / "broken.py").write_text(BROKEN)
+    for name in ("broken.py", "again.py"):
+        (code / name).write_text(BROKEN)
     asked = ["check", str(code), "--model", str(uniform.folder), "--false-alarms", "inf", "--json"]
     outputs = []
-    for worth in (many.WORTH, 1):
-        monkeypatch.setattr(many, "WORTH", worth)
+    for lines in (many.LINES, 1):
+        monkeypatch.setattr(many, "LINES", lines)
         assert main([*asked, "--threads", "2"]) == 1
         outputs.append(json.loads(capsys.readouterr().out))
     assert outputs[0] == outputs[1]
-    assert {"broken.py", "clip.py"} < {finding["path"].rpartition("/")[2] for finding in outputs[0]}
+    assert {"again.py", "broken.py", "clip.py"} < {finding["path"].rpartition("/")[2] for finding in outputs[0]}
 
 
-def test_a_killed_process_is_told_with_the_file_that_it_checked(code, uniform, capsys, monkeypatch):
-    monkeypatch.setattr(many, "WORTH", 1)
+def test_a_file_whose_process_was_killed_is_checked_all_the_same(code, uniform, monkeypatch):
     monkeypatch.setattr(many, "_checked", kill)
-    assert main(["check", str(code), "--model", str(uniform.folder), "--threads", "2"]) == 2
-    assert re.search(
-        r"^charmer check: \S+/clip\.py: a worker .*-9, most likely for want of memory", capsys.readouterr().err
-    )
+    tasks = [many.Task(uniform.folder, "", name, 1.0) for name in ("a.py", "b.py", "c.py")]
+    assert list(many.checked(tasks, 2, lambda task: [task.path])) == [["a.py"], ["b.py"], ["c.py"]]
+
+
+@pytest.mark.parametrize(
+    ("files", "lines", "processes", "memory", "worth"),
+    [
+        (4, 2000, 2, 4e9, True),
+        (4, 1900, 2, 4e9, False),  # too little to do
+        (3, 9000, 2, 4e9, False),  # a core would be left over
+        (4, 9000, 1, 4e9, False),
+        (4, 9000, 2, 1e9, False),
+    ],
+)
+def test_processes_are_started_where_they_are_worth_it(files, lines, processes, memory, worth, monkeypatch):
+    monkeypatch.setattr(many.psutil, "virtual_memory", lambda: SimpleNamespace(available=memory))
+    assert many.worth(["x = 1\n" * lines] * files, processes) is worth
 
 
 def test_what_cannot_be_read_is_named(tmp_path, code, model, capsys):

@@ -54,6 +54,10 @@ def test_spans_have_a_bounded_length_and_are_not_blank():
     assert all(10 <= len(middle) < 80 and middle.strip() for middle in taken("span"))
 
 
+def test_the_end_of_a_file_is_no_middle():
+    assert taken("line", "x = 1\ny = x + 1\n\n") == {"x = 1"}
+
+
 def test_what_does_not_parse_has_no_bodies():
     assert taken("body", "def f(:\n    x = 1\n    y = 2\n") == set()
 

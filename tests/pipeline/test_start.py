@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from charmer.common.failure import Failure
 from charmer.model import folder
 from charmer.model.network import ModelConfig, Transformer
@@ -105,6 +106,19 @@ def test_what_the_folder_holds_says_whether_a_job_is_stale_and_names_nothing(mod
     assert (other, same_vocab) == (name, vocab), "the tokenizer is what it was"
     assert train["start"].keys() == {"config.json", "tokenizer.json", "model.safetensors"}
     assert other_train != train
+
+
+def test_a_training_that_would_read_what_one_before_read_is_refused(model):
+    chosen = settings(model, train={"seed": 4})
+    before = {section: chosen[section] for section in ("sources", "curate", "pack")} | {"train": {"seed": 4}}
+    (model / "settings.1.yaml").write_text(yaml.safe_dump(before))
+    with pytest.raises(Failure, match=r"train\.seed: 4 is that of .*settings\.1\.yaml, .*allowed: any other"):
+        settings(model, train={"seed": 4})
+    settings(model, train={"seed": 5})
+    settings(model, train={"seed": 4}, pack={"dataset_mb": 7.0})
+    (model / "settings.1.yaml").write_text("train: [")
+    with pytest.raises(Failure, match=r"settings\.1\.yaml: holds no settings of a training"):
+        settings(model, train={"seed": 5})
 
 
 def test_a_model_is_fitted_to_a_persons_own_code(model, tmp_path):

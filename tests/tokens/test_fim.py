@@ -45,6 +45,15 @@ def test_both_orders_are_those_of_the_paper(bpes: dict[str, Tokenizer]) -> None:
     assert psm[1:3].tolist() == tokenizer.encode("def do").tolist()[:2]  # parts are encoded by themselves
 
 
+def test_prefix_and_middle_are_one_text_where_one_follows_the_other(bpes: dict[str, Tokenizer]) -> None:
+    tokenizer = bpes["gpt-2"]
+    text = "def double(x):\n    return 2 * x\n"
+    psm, spm = (rearranged(tokenizer, text, 22, 29, suffix_first).tolist() for suffix_first in (False, True))
+    assert spm[spm.index(tokenizer.fim_middle) + 1 :] == tokenizer.encode(text[:29]).tolist()
+    assert psm[psm.index(tokenizer.fim_middle) + 1 :] == tokenizer.encode(text[22:29]).tolist()
+    assert len(psm) > len(spm), "the cut lies inside of a token"
+
+
 @given(
     text=st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
     cuts=st.tuples(st.floats(0, 1), st.floats(0, 1)),
@@ -123,6 +132,7 @@ TEXT = "def area(width):\n    if width:\n        return width * width\n    retur
         (Cut(0.4, 1.0, lines=2, whole=True), "if width:\n        return width * width"),
         (Cut(0.39, 1.0, lines=9), "h:\n        return width * width\n    return 0"),
         (Cut(1.0, 1.0, lines=1), ""),
+        (Cut(0.7, 1.0, lines=1, whole=True), "return width * width"),
     ],
 )
 def test_a_middle_lies_between_shares_of_the_text_or_ends_with_a_line(cut: Cut, middle: str) -> None:

@@ -86,7 +86,7 @@ def test_batches_grow_to_their_size(run):
     "knobs",
     [
         {},
-        {"fim_share": 0.5, "fim_spm_share": 0.3, "context_warmup": 0.8},
+        {"fim_share": 0.5, "fim_spm_share": 0.3, "fim_line_share": 0.7, "context_warmup": 0.8},
         {"repair_share": 0.5, "fim_share": 0.5},
         {"batch_warmup": 0.3, "context_warmup": 0.4, "budget": "768 tokens"},
     ],

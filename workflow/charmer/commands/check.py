@@ -95,18 +95,20 @@ def _findings(
     """What is wrong with each text, in their order.
 
     Raises:
-        Failure: the model is not there, or damaged; or a process that checked was killed.
+        Failure: the model is not there, or damaged.
     """
     from charmer.errors import calibration, many
     from charmer.errors.check import check
 
     network, tokenizer = models.load(options)
-    model, workers = models.folder(options.model), min(options.threads, len(texts))
-    lines = sum(text.count("\n") for text in texts)
-    if workers > 1 and lines >= many.WORTH and models.device(options.device) == "cpu":
-        tasks = (many.Task(model, text, path, options.false_alarms) for path, text in zip(paths, texts, strict=True))
-        yield from many.checked(tasks, workers)
-        return
+    model = models.folder(options.model)
     known = calibration.read(model)
-    for path, text in zip(paths, texts, strict=True):
-        yield check(network, tokenizer, text, path, false_alarms=options.false_alarms, calibration=known)
+
+    def here(task: many.Task) -> list[Finding]:
+        return check(network, tokenizer, task.text, task.path, false_alarms=task.false_alarms, calibration=known)
+
+    tasks = (many.Task(model, text, path, options.false_alarms) for path, text in zip(paths, texts, strict=True))
+    if models.device(options.device) == "cpu" and many.worth(texts, options.threads):
+        yield from many.checked(tasks, options.threads, here)
+    else:
+        yield from map(here, tasks)

@@ -37,6 +37,7 @@ from charmer.tokens.shards import batches
 LINES = 100, 500
 SLIPS = 4  # in a file, each by itself
 NEAR = 12  # lines before and behind a slip that are read again
+MOST = suspicious.MOST // 2  # edits judged to their end there: such a stretch is half of what `check` counts them for
 APART = 5  # one package of so many is kept apart
 THINNED = 10
 TRIED = 4  # files that are read for each that is wanted: most are too short or too long
@@ -173,7 +174,7 @@ def hear(model: Path, chosen: Sequence[File], known: Mapping[str, float], target
                 broken, fix = apply(file.text, slip), inverse(file.text, slip)
                 line = line_of(broken, fix.start)
                 around = range(line - NEAR, line + NEAR + 1)
-                heard = suspicious.witnessed(network, tokenizer, broken, known, lines=around)
+                heard = suspicious.witnessed(network, tokenizer, broken, known, MOST, lines=around)
                 here = _rows(heard, broken, number, file.text)
                 rows += [{**row, "slip": line, "number": at} for row in here]
             tables.append(pa.Table.from_pylist([{**row, **common} for row in rows], SCHEMA))

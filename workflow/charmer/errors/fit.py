@@ -1,10 +1,10 @@
 """Fit the weights of `check` to a model: `python -m charmer.errors.fit MODEL SHARDS`.
 
-What the witnesses say of each file (see `charmer.errors.examples`) is written to a folder, in parts. A part that is
-there is not made again, so several processes can share the work (`--part`), and who was interrupted goes on. Once all
-parts are there the weights are fitted, as a correction of those that were there before, which were fitted to other
-files: take another seed each time. A fifth of the packages sets nothing: on them both are judged. A pure function of
-model, shards, weights before and seed. About two seconds a file on one core.
+What the witnesses say of each file (see `charmer.errors.examples`) is written to a folder of that model, number of
+files and seed, in parts. A part that is there is not made again, so several processes can share the work (`--part`),
+and who was interrupted goes on. Once all parts are there the weights are fitted, as a correction of those that were
+there before, which were fitted to other files: take another seed each time. A fifth of the packages sets nothing: on
+them both are judged. A pure function of model, shards, weights before and seed. About two seconds a file on one core.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pathlib import Path
 
 import torch
 
-from charmer.common.files import write_json
+from charmer.common.files import sha256_of, write_json
 from charmer.errors import calibration, examples, fitting, weights
 from charmer.errors.examples import Heard
+from charmer.model.shape import WEIGHTS
 
 FILES = 800
 PARTS = 8
@@ -72,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     before = weights.shipped()
-    parts = [given.heard / f"part-{number:03}-of-{given.parts:03}.parquet" for number in range(given.parts)]
+    of = f"{sha256_of(given.model / WEIGHTS)[:8]}-{given.files}-files-seed-{given.seed}"
+    parts = [given.heard / of / f"{number:03}-of-{given.parts:03}.parquet" for number in range(given.parts)]
     missing = [number for number, path in enumerate(parts) if given.part in (None, number) and not path.exists()]
     if missing:
         chosen = examples.files(given.shards, given.files, given.seed)

@@ -23,9 +23,9 @@ from torch.nn.functional import embedding_bag
 
 from charmer.errors.weights import FREE
 
-PENALTY = 0.3  # nats for a weight of 1 of evidence whose root mean square is 1
+PENALTY = 0.3  # nats for a weight that differs by 1 from before, of evidence whose root mean square is 1
 SMALLEST = 0.3  # root mean square below which evidence counts as of this size
-RARE = 3  # evidence that fewer edits show is left out
+RARE = 3  # evidence that fewer edits show keeps its weight from before, if it has one
 STEPS = 60
 
 

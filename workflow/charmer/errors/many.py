@@ -2,20 +2,21 @@
 
 Notable here: threads compute one file together, and wait a sixth of their time for the interpreter's lock. A process
 for each core, with a thread each and files of its own, does not: it is faster once there are so many lines that its
-start (PyTorch alone takes two seconds) is paid for. What is found is the same.
+start (PyTorch alone takes two seconds) is paid for, and so many files that no core is left over. What is found is the
+same. A file whose process dies, for want of memory say, is checked by the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import torch
 
-from charmer.common.failure import Failure
-from charmer.common.parallel import WorkerDied, ordered_map
+from charmer.common.parallel import ordered_map
 from charmer.errors import calibration
 from charmer.errors.calibration import Calibration
 from charmer.errors.check import check
@@ -24,7 +25,9 @@ from charmer.model import folder
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
-WORTH = 8000  # lines from which on processes are started
+LINES = 4000  # for each process, below which it is not worth its start
+FILES = 2  # for each process
+MEMORY = 600e6  # bytes that a process takes, some 400 of them PyTorch's
 
 
 class Task(NamedTuple):
@@ -36,21 +39,27 @@ class Task(NamedTuple):
     false_alarms: float
 
 
-def checked(tasks: Iterable[Task], workers: int) -> Generator[list[Finding], None, None]:
-    """What is wrong with each text, in their order. The processor computes; the caller has seen to it that the model
-    is whole.
+def worth(texts: Sequence[str], processes: int) -> bool:
+    """Whether so many processes are faster than as many threads, and have room."""
+    return (
+        1 < processes <= len(texts) // FILES
+        and sum(text.count("\n") for text in texts) >= LINES * processes
+        and psutil.virtual_memory().available >= MEMORY * processes
+    )
+
+
+def checked(
+    tasks: Iterable[Task], processes: int, instead: Callable[[Task], list[Finding]]
+) -> Generator[list[Finding], None, None]:
+    """What is wrong with each text, in their order. The processor computes, one thread in each process.
 
     Args:
-        workers: processes, of one thread each.
+        instead: checks a file here, whose process died.
 
     Raises:
-        Failure: one of them was killed.
+        Failure: the model or its calibration is damaged.
     """
-    return ordered_map(_checked, tasks, workers, _killed)
-
-
-def _killed(task: Task, death: WorkerDied) -> list[Finding]:
-    raise Failure(f"{task.path}: {death}, most likely for want of memory; use --threads 1, or check fewer files")
+    return ordered_map(_checked, tasks, processes, lambda task, death: instead(task))
 
 
 def _checked(task: Task) -> list[Finding]:

@@ -79,7 +79,8 @@ def _room(network: Transformer, tokenizer: Tokenizer, case: middles.Case, max_by
 
 
 def prompt(tokenizer: Tokenizer, case: middles.Case, room: int, order: str = "") -> Prompt:
-    """What the model reads: at most `room` tokens of the text around the middle, the nearest, and the marks.
+    """What the model reads: at most `room` tokens of the text around the middle, and the marks. What does not fit is
+    left out farthest from the middle first, with the suffix first in steps of a quarter.
 
     Args:
         order: one of ORDERS.

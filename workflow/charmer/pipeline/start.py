@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from charmer.common.failure import Failure
 from charmer.common.files import sha256_of
 from charmer.model import manifest
@@ -58,7 +60,7 @@ def taken_over(settings: Settings, defaults: Callable[[], Settings]) -> tuple[Se
     if not path:
         return settings, []
     model = given(path)
-    complaints = list(_contradictions(settings, defaults(), model, path))
+    complaints = [*_contradictions(settings, defaults(), model, path), *_repeated(settings, Path(path))]
     shape = {knob: model["model"].get(knob, value) for knob, value in settings["model"].items()}
     return {**settings, "model": shape, "vocab": {**settings["vocab"], **model["vocab"]}}, complaints
 
@@ -72,6 +74,25 @@ def _contradictions(settings: Settings, defaults: Settings, model: Settings, pat
                     f"{section}.{knob}: {value}, but the model of train.init_from, {path}, has {theirs}; "
                     f"allowed: {theirs}, or nothing, or another model"
                 )
+
+
+def _repeated(settings: Settings, folder: Path) -> Iterator[str]:
+    """A complaint where a training before had the same windows in the same order.
+
+    Raises:
+        Failure: the settings of one cannot be read.
+    """
+    for file in sorted(folder.glob("settings*.yaml")):
+        try:
+            theirs = yaml.safe_load(file.read_text(encoding="utf-8"))
+            same = all(theirs[section] == settings[section] for section in ("sources", "curate", "pack"))
+            if same and not settings["code"] and theirs["train"]["seed"] == settings["train"]["seed"]:
+                yield (
+                    f"train.seed: {settings['train']['seed']} is that of {file}, a training before this one on the "
+                    "same sources, which read the same windows in this order; allowed: any other"
+                )
+        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+            raise Failure(f"{file}: holds no settings of a training ({error}); put the released file back") from error
 
 
 def digests(path: str, *names: str) -> dict[str, str]:

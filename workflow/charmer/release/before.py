@@ -15,11 +15,12 @@ import yaml
 
 from charmer.common import files
 from charmer.common.failure import Failure
+from charmer.model import manifest
 from charmer.model.manifest import MANIFEST
 from charmer.model.shape import WEIGHTS
 
-KEY, COST = "before", "cost"  # of the manifest
-SAME = ("sources", "curate")  # what the card says of the corpus and of what was held out, it says of every training
+KEY, COST, MADE_FROM = "before", "cost", "made_from"  # of the manifest
+PACKAGES = "packages.parquet"  # what the card says of the corpus and of what was held out, it says of every training
 
 
 @dataclass(frozen=True)
@@ -42,47 +43,51 @@ class Earlier:
         return str(yaml.safe_load(self.settings)["train"]["budget"])
 
 
-def earlier(start: Path, own: str) -> list[Earlier]:
+def earlier(start: Path, folder: Path, training: Mapping[str, Any], packages: Path, own: str) -> list[Earlier]:
     """The trainings of the released model in `start`, the first one first.
 
     Args:
-        start: a folder that was released.
+        start: the model that was gone on from.
+        folder: where the one that went on from it is to ship: only what ships there can be gone on from.
+        training: what the training says of itself.
+        packages: the table of the packages of its corpus.
         own: name of the file with a release's own settings.
 
     Raises:
-        Failure: it holds no release, or a damaged one.
+        Failure: `start` holds no release, a damaged one, or another one than the training began with, or it read
+            another corpus.
     """
-    if not (start / MANIFEST).is_file():
+    if not (start / MANIFEST).is_file() or start.resolve() != folder.resolve():
         raise Failure(
-            f"release: the model went on from {start}, which was not released, so nobody could make it again; release "
-            "that one first, and go on from where it ships"
+            f"release: the model went on from {start}, and only what ships in {folder} can be gone on from, or nobody "
+            "could make it again; release that model there first"
         )
+    manifest.check(start)
     try:
         content = files.read_json(start / MANIFEST)
-        found = [Earlier(_text(start / one["settings"]), one["weights"], one["cost"]) for one in content.get(KEY, [])]
-        return [*found, Earlier(_text(start / own), content["files"][WEIGHTS]["sha256"], content.get(COST, {}))]
+        weights = content["files"][WEIGHTS]["sha256"]
+        if training.get("start", weights) != weights:
+            raise Failure(
+                f"release: {start} holds another model than the one that the training began with; put that one back "
+                "(`git checkout` has it, if it was committed), or train once more"
+            )
+        theirs = {digest for path, digest in content[MADE_FROM].items() if path.endswith(f"/{PACKAGES}")}
+        if theirs != {files.sha256_of(packages)}:
+            raise Failure(
+                f"release: the model in {start} read another corpus than the training that went on from it (sources, "
+                "versions, or what was held out), so no card could say what it has read; take the sources and the "
+                f"section curate of its {own}, with the same packages installed"
+            )
+        found = [Earlier(_text(start / one["settings"]), one["weights"], one[COST]) for one in content.get(KEY, [])]
+        return [*found, Earlier(_text(start / own), weights, content.get(COST, {}))]
     except (KeyError, TypeError, AttributeError) as error:
-        raise Failure(f"{start / MANIFEST}: is damaged; put the released files back, or start from another") from error
+        raise Failure(f"{start / MANIFEST}: is damaged; put the released files back") from error
 
 
-def write(folder: Path, trainings: Sequence[Earlier], settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Put their settings into a folder, and give the manifest's entries for them.
-
-    Args:
-        settings: of the training that went on from them.
-
-    Raises:
-        Failure: one of them read another corpus, of which the card would say nothing.
-    """
+def write(folder: Path, trainings: Sequence[Earlier]) -> list[dict[str, Any]]:
+    """Put their settings into a folder, and give the manifest's entries for them."""
     entries = []
     for number, training in enumerate(trainings, 1):
-        theirs = yaml.safe_load(training.settings)
-        for section in SAME:
-            if theirs.get(section) != settings.get(section):
-                raise Failure(
-                    f"release: train.init_from names a model whose {section} were not these, so the card could not say "
-                    f"what it has read; give {section} as its settings.yaml does"
-                )
         name = f"settings.{number}.yaml"
         files.write_text(folder / name, training.settings)
         entries.append({"settings": name, "weights": training.weights, COST: training.cost})

@@ -1,8 +1,8 @@
 """Build the folder that ships from a run's outputs, check it, and put it into its place.
 
 Notable here:
-- Nothing in it is written by hand, and nothing in it names a date, a host or a path of this machine: the same outputs
-  give the same bytes.
+- Nothing in it is written by hand, and nothing in it names a date, a host or a path of this machine: the same outputs,
+  and the same release to go on from, give the same bytes.
 - Before it takes its place the folder is opened as every command opens it: held against its manifest, then loaded.
 """
 
@@ -50,14 +50,12 @@ def release(
 
     Raises:
         Failure: an input is missing or damaged, the folder would be too large, or holds something else, or the model
-            went on from one that was not released, or that read another corpus. What was there before is as it was.
+            went on from another one than what ships in it. What was there before is as it was.
     """
     model, run = inputs["weights"].parent, inputs["summary"].parent
     _check_size(model, most_mb)
     network, tokenizer = models.load(model)
     shown = without_places(settings)
-    start = settings["train"]["init_from"]
-    trainings = before.earlier(Path(start), SETTINGS) if start else []
     lines = notice.holders(inputs["train_shards"])
     packages = notice.packages(inputs["packages"], inputs["ledger"], lines)
     found = Inputs(inputs)
@@ -66,13 +64,15 @@ def release(
     missing = [name for name in NEEDED if name in found.gaps]
     if missing:
         raise Failure(f"release: {found.gaps[missing[0]]}")
+    start = settings["train"]["init_from"]
+    trainings = before.earlier(Path(start), folder, facts.training, inputs["packages"], SETTINGS) if start else []
 
     with replacing_release(folder) as new:
         hf.describe(model, new, tokenizer, network.config.context_length)
         weights.write(model, new)
         calibration.write(new / calibration.NAME, calibration.read(inputs["calibration"].parent))
         files.write_text(new / SETTINGS, configuration(run.name, shown))
-        entries = before.write(new, trainings, shown)
+        entries = before.write(new, trainings)
         files.write_text(new / METRICS, _rows(inputs))
         files.write_text(new / NOTICE, card.notice(packages))
         rounding = weights.rounding(model, new, inputs["test_tokens"], inputs["test_documents"], threads)

@@ -93,6 +93,7 @@ def context(
         "gaps": gaps,
         "rounding": rounding,
         "trainings": trainings,
+        "timed": any("minute" in budget for budget in [training.get("budget", ""), *(one.budget for one in trainings)]),
         "packages": packages,
         "licences": by_licence(row for row in packages if row["split"] == "train"),
         "sources": _sources(settings["sources"], packages),

@@ -5,8 +5,9 @@ Notable here:
   at two places that are uniform over its characters, not its tokens, because a person's cursor stands inside tokens
   too. Half of them in the order prefix, suffix, middle (PSM), the others in the order suffix, prefix, middle (SPM, with
   the paper's marks for training both together).
-- Such middles are a third of a window long, and a small model that reads them alone never learns to stop. A share of
-  them can end with a line instead, as what an editor asks for does (the paper's line level, in its section on spans).
+- Such middles are a third of all that is shown of a document, and a small model that reads them alone never learns to
+  stop. A share of them can end with a line instead, as what an editor asks for does (the paper's line level, in its
+  section on spans).
 - In PSM each of the three parts is encoded by itself. In SPM the middle follows the prefix, and both are encoded as the
   one text that they are: a prompt's last token is healed (see `charmer.inference.healing`), so no cut is seen there.
 - Parts of documents are rearranged after windows are cut (the paper's context level), so that no window holds a middle

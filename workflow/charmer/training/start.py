@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from charmer.common.failure import Failure
+from charmer.common.files import sha256_of
 from charmer.model import folder
 from charmer.model.network import ModelConfig, Transformer
 from charmer.model.shape import CONFIG, TOKENIZER, WEIGHTS
@@ -48,19 +49,24 @@ def config(settings: dict[str, Any], tokenizer: Tokenizer, context: int) -> Mode
     return replace(given, context_length=context)
 
 
-def fill(model: Transformer, knobs: dict[str, Any]) -> None:
+def fill(model: Transformer, knobs: dict[str, Any]) -> str:
     """Give the network its first weights.
 
     Args:
         knobs: the settings' section `train`.
 
+    Returns:
+        SHA-256 of the other model's weights; "" where there is none.
+
     Raises:
         Failure: the weights of the other model are missing, damaged, or of other shapes.
     """
-    if knobs["init_from"]:
-        folder.load_weights(Path(knobs["init_from"]) / WEIGHTS, model)
-    else:
+    if not knobs["init_from"]:
         model.initialise(knobs["seed"])
+        return ""
+    weights = Path(knobs["init_from"]) / WEIGHTS
+    folder.load_weights(weights, model)
+    return sha256_of(weights)
 
 
 class Blend:

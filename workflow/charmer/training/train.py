@@ -107,7 +107,7 @@ def _train(
     at_once = min(workers, -(-own_rows // micro_rows))
     averaged, blended = knobs["average"] > 0, knobs["start_share"] > 0
     check_memory(config, at_once, micro_rows * context, device, dtype, ranks.size, averaged, blended)
-    start.fill(model, knobs)
+    first = start.fill(model, knobs)
     model.to(device)
 
     optimizer = Optimizer(model, knobs["optimizer"], knobs["weight_decay"], knobs["embedding_rate"], workers)
@@ -145,6 +145,7 @@ def _train(
         "precision": str(dtype).removeprefix("torch."),
         "matrix_peak": peak,
         "knobs": knobs,
+        **({"start": first} if first else {}),
     }
     write_json(out / "training.json", summary)
     checkpoint.clear(checkpoints)

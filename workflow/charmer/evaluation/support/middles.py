@@ -76,6 +76,8 @@ def cases(kind: str, text: str, path: str) -> Iterator[Case]:
     random = np.random.default_rng(seed)
     places = {"line": _lines, "span": _spans, "body": _bodies}[kind](text, random)
     for first, second in places:
+        if not text[second:].strip():
+            continue  # nothing but the beginning is left to read: that is no middle
         yield Case(kind, path, text[:first], text[first:second], text[second:])
 
 
