@@ -44,6 +44,56 @@ def test_a_finding_has_the_keys_and_the_exit_code_of_linters(tmp_path, model, ca
     assert json.loads(capsys.readouterr().out)["runs"][0]["results"][0]["level"] == "error"
 
 
+def test_what_parses_and_is_no_program_is_found(tmp_path, model, capsys):
+    cases = {
+        "return 1\n": (1, 1, "'return' outside function"),
+        "def f(a, a):\n    pass\n": (1, 10, "duplicate argument 'a' in function definition"),
+        "x = 1\nfor y in []:\n    pass\nbreak\n": (4, 1, "'break' outside loop"),
+    }
+    for text, (line, column, message) in cases.items():
+        (tmp_path / "a.py").write_text(text)
+        assert main(["check", str(tmp_path / "a.py"), *model, "--json"]) == 1
+        (finding,) = json.loads(capsys.readouterr().out)
+        assert (finding["line"], finding["kind"], finding["suggestion"]) == (line, "syntax", None)
+        assert finding["column"] == column and finding["message"] == f"Python refuses this: {message}."
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            "name = 'Grüße aus Köln, schöne Größe'\n".encode("latin-1"),
+            "Python reads a file as UTF-8 unless its first line",
+        ),
+        ("x = 'Grüße'\n".encode("utf-16"), "Python reads no utf-16-le; save this file as UTF-8."),
+    ],
+)
+def test_an_encoding_that_python_does_not_read_is_found(tmp_path, model, capsys, content, told):
+    (tmp_path / "a.py").write_bytes(content)
+    assert main(["check", str(tmp_path / "a.py"), *model, "--json"]) == 1
+    first, *_ = json.loads(capsys.readouterr().out)
+    assert (first["kind"], first["line"], first["column"]) == ("encoding", 1, 1) and first["message"].startswith(told)
+
+
+def test_notebooks_are_left_out_and_named_and_what_cannot_be_read_is_no_clean_end(tmp_path, model, capsys):
+    cell = {"cell_type": "code", "source": "x = (", "metadata": {}, "outputs": [], "execution_count": None}
+    book = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "a.ipynb").write_text(json.dumps(book))
+    (tmp_path / "good.py").write_text("x = 1\n")
+    assert main(["check", str(tmp_path), *model]) == 0
+    assert "a.ipynb: is a notebook, whose lines are not its file's" in capsys.readouterr().err
+    (tmp_path / "binary.py").write_bytes(b"\x00\x01\xff")
+    assert main(["check", str(tmp_path), *model]) == 2
+
+
+def test_places_in_sarif_are_uris(tmp_path, model, capsys):
+    (tmp_path / "my dir").mkdir()
+    (tmp_path / "my dir" / "a#b.py").write_text(BROKEN)
+    main(["check", str(tmp_path / "my dir"), *model, "--sarif"])
+    (result,) = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].endswith("/my%20dir/a%23b.py")
+
+
 def test_without_a_threshold_the_spots_are_shown(code, model, capsys):
     assert main(["check", str(code / "clip.py"), *model, "--false-alarms", "inf", "--json"]) == 1
     assert {finding["line"] for finding in json.loads(capsys.readouterr().out)} == {7, 8, 9}

@@ -1,6 +1,7 @@
 """`charmer check`: faults in files of Python, and spots that look wrong to the model.
 
-Exit codes are those of linters: 0 nothing found, 1 something found, 2 wrong usage, or a path that cannot be read.
+Exit codes are those of linters: 0 nothing found, 1 something found, 2 wrong usage, or nothing found and a file that
+cannot be read.
 """
 
 from __future__ import annotations
@@ -63,10 +64,15 @@ def checked(options: argparse.Namespace) -> int:
     from charmer.common.progress import Progress
     from charmer.corpus import given
     from charmer.errors import shown
+    from charmer.errors.check import undeclared
 
     rows, refused = given.read(options.paths, workers=max(options.threads, 2))
     unread = [one for one in refused if one.reason != "empty"]
     given.complain(unread)
+    for row in rows:
+        if row["kind"] == "notebook":
+            print(f"not checked: {row['path']}: is a notebook, whose lines are not its file's", file=sys.stderr)
+    rows = [row for row in rows if row["kind"] != "notebook"]
     found: list[Finding] = []
     if rows:
         color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -76,7 +82,9 @@ def checked(options: argparse.Namespace) -> int:
             closing(_findings(options, [row["path"] for row in rows], texts)) as checks,
             Progress("check", sum(lines), "line") as progress,
         ):
-            for here, text, length in zip(checks, texts, lines, strict=True):
+            for row, marked, text, length in zip(rows, checks, texts, lines, strict=True):
+                unreadable = undeclared(row["encoding"], row["encoding_from"], row["path"])
+                here = [*([unreadable] if unreadable else []), *marked]
                 if not (options.json or options.sarif):
                     for finding in here:
                         print(shown.excerpt(finding, text, color), flush=True)
@@ -86,7 +94,7 @@ def checked(options: argparse.Namespace) -> int:
         print(json.dumps([finding.record() for finding in found], ensure_ascii=False, indent=1))
     elif options.sarif:
         print(json.dumps(shown.sarif(found), ensure_ascii=False, indent=1))
-    return FOUND if found else WRONG if unread and not rows else CLEAN
+    return FOUND if found else WRONG if unread else CLEAN
 
 
 def _findings(

@@ -54,6 +54,24 @@ def check(
     return [suspicious.finding(text, path, spot) for spot in spots if spot.score > least and spot.line not in silent]
 
 
+def undeclared(encoding: str, origin: str, path: str) -> Finding | None:
+    """A file that Python cannot read, since it does not say what its encoding is; None where Python reads it.
+
+    Args:
+        encoding, origin: as `charmer.corpus.decode` found them.
+    """
+    if origin == "bom" and encoding != "utf-8-sig":
+        message = f"Python reads no {encoding}; save this file as UTF-8."
+    elif origin == "detected":
+        message = (
+            "Python reads a file as UTF-8 unless its first line says otherwise, and this one seems to be "
+            f"{encoding}; save it as UTF-8, or begin it with `# -*- coding: {encoding} -*-`."
+        )
+    else:
+        return None
+    return Finding(path, 1, 1, 1, 2, "encoding", 0.0, message, None)
+
+
 def ignored(text: str) -> set[int]:
     """The lines, from 1, that carry a comment `# charmer: ignore`; in a text that does not parse, that end in one."""
     if "charmer" not in text:

@@ -12,7 +12,7 @@ class Finding:
 
     Attributes:
         path: the file, as it was named.
-        kind: what is wrong, in a word ("syntax", or a kind of `charmer.errors.candidates.KINDS`).
+        kind: what is wrong, in a word ("syntax", "encoding", or a kind of `charmer.errors.candidates.KINDS`).
         score: how sure, the higher the surer: nats for a file that does not parse, log-odds for one that does.
         message: one sentence.
         suggestion: the text that would stand between start and end; None where there is nothing to suggest.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import quote
 
 from charmer.errors.finding import Finding
 
@@ -54,10 +55,10 @@ def sarif(findings: Sequence[Finding]) -> Mapping[str, Any]:
 def _result(finding: Finding) -> Mapping[str, Any]:
     region = {"startLine": finding.line, "startColumn": finding.column}
     region |= {"endLine": finding.end_line, "endColumn": finding.end_column}
-    file = {"uri": finding.path.replace("\\", "/")}
+    file = {"uri": quote(finding.path.replace("\\", "/"))}
     found: dict[str, Any] = {
         "ruleId": finding.kind,
-        "level": "error" if finding.kind == "syntax" else "warning",
+        "level": "error" if finding.kind in ("syntax", "encoding") else "warning",
         "message": {"text": finding.message},
         "locations": [{"physicalLocation": {"artifactLocation": file, "region": region}}],
     }

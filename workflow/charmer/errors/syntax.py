@@ -65,6 +65,19 @@ def complaint(text: str) -> Complaint | None:
     return None
 
 
+def refusal(text: str) -> Complaint | None:
+    """What Python's compiler says of a text that parses and still is no program: a `return` outside of functions, an
+    argument that is there twice; None where it compiles."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            compile(text, "<text>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return Complaint(max(error.lineno or 1, 1), max(error.offset or 1, 1), str(error.msg))
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        return Complaint(1, 1, str(error) or "too deeply nested for the compiler")
+    return None
+
+
 def repairs(
     model: Transformer, tokenizer: Tokenizer, text: str, go_on: Callable[[], None] = always
 ) -> list[tuple[Edit, float]]:
@@ -186,14 +199,19 @@ def _beside(text: str, edit: Edit) -> str:
 def find(
     model: Transformer, tokenizer: Tokenizer, text: str, path: str, go_on: Callable[[], None] = always
 ) -> Finding | None:
-    """The fault of a text that does not parse, with its best repair where there is one; None where it parses.
+    """The fault of a text that does not parse, with its best repair where there is one, or of one that does and that
+    Python refuses all the same; None where Python takes it.
 
     Args:
         go_on: as in `repairs`.
     """
     said = complaint(text)
     if said is None:
-        return None
+        said = refusal(text)
+        if said is None:
+            return None
+        message = f"Python refuses this: {said.message}."
+        return Finding(path, said.line, said.column, said.line, said.column + 1, "syntax", 0.0, message, None)
     found = repairs(model, tokenizer, text, go_on)
     old = "this file is written in Python 2; " if len(PYTHON_2.findall(text)) >= SURE else ""
     stop = f"Python's parser stops at line {said.line}, column {said.column}: {said.message}"
