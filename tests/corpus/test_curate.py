@@ -366,6 +366,17 @@ def test_own_files_that_repeat_what_a_model_knows_are_not_held_out(tmp_path: Pat
     assert 4 <= held_out <= 22, "a fifth of 60, whatever curate.test_share says of packages"
 
 
+@pytest.mark.parametrize("count", [3, 8])
+def test_of_a_few_large_files_of_ones_own_some_are_held_out_whatever_chance_says(tmp_path: Path, count: int) -> None:
+    for trial in range(4):
+        mine = [row(code(90_000 + 8 * trial + file), f"m{file}.py", "own", own=True) for file in range(count)]
+        knobs = settings(min_held_out_kb=0, fine_tune=TUNING | {"least_kb": 0.1, "held_out_share": 0.05})
+        place = tmp_path / str(trial)
+        curate(*scraped(place, [*many_packages(), *mine]), knobs, place / "out", threads=1)
+        found = [fates(place / "out")[one["path"]] for one in mine]
+        assert {"train", "val", "test"} == set(found) and found.count("train") >= count - 4
+
+
 def test_a_model_is_not_fitted_to_code_that_it_knows(tmp_path: Path) -> None:
     copied = [row(one["text"], f"copy/{one['path']}", "own", own=True) for one in many_packages()]
     knobs = settings(min_held_out_kb=0, fine_tune=TUNING)

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 import torch
+from charmer.common.files import write_json
 from charmer.errors import calibration, shown, suspicious, weights
 from charmer.errors.calibration import Calibration, Sound
 from charmer.errors.candidates.source import Source
@@ -185,6 +186,16 @@ def test_a_calibration_comes_back_from_its_file(tmp_path):
     known = calibration.of([("toy", 600, [1.0, 3.0, 2.0])], seen=True)
     calibration.write(tmp_path / calibration.NAME, known)
     assert calibration.read(tmp_path) == known == Calibration((Sound("toy", 600, (3.0, 2.0, 1.0), True),))
+
+
+def test_a_model_without_one_takes_that_of_the_model_that_it_started_from(tmp_path):
+    for name in ("before", "after", "scratch"):
+        (tmp_path / name).mkdir()
+    calibration.write(tmp_path / "before" / calibration.NAME, calibration.of([("toy", 600, [1.0])]))
+    write_json(tmp_path / "after" / "settings.json", {"train": {"init_from": str(tmp_path / "before")}})
+    write_json(tmp_path / "scratch" / "settings.json", {"train": {"init_from": ""}})
+    assert calibration.read(tmp_path / "after") == calibration.read(tmp_path / "before") != Calibration()
+    assert calibration.read(tmp_path / "scratch") == Calibration()
 
 
 def test_a_calibration_to_other_weights_is_none(tmp_path):

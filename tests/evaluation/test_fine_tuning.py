@@ -1,12 +1,15 @@
 """Before and after: own code and that of others apart, each case asked of both models, recitation of own code alone."""
 
+import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from charmer.common.failure import Failure
-from charmer.common.files import read_table, write_table
+from charmer.common.files import read_table, write_json, write_table
 from charmer.evaluation import fine_tuning
 from charmer.model import folder
 from charmer.model.network import Transformer
@@ -24,7 +27,8 @@ def data(world: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
         rows = [{**row, "own": split == "train" or row["package"] == "red"} for row in rows]
         write_table(tmp_path / split / "shard-00000.parquet", pa.Table.from_pylist(rows))
         found[f"{split}_shards"] = tmp_path / split
-    return found
+    np.save(tmp_path / "windows.npy", np.arange(4) * 128)
+    return {**found, "train_windows": tmp_path / "windows.npy"}
 
 
 def measured(model: Path, data: dict[str, Path]) -> dict[str, dict]:
@@ -48,6 +52,16 @@ def test_a_changed_model_is_compared_with_the_one_before(data: dict[str, Path], 
     before, after = (found[f"own code, {when}"]["value"] for when in ("before", "after"))
     assert found["own code, change"]["value"] == pytest.approx(after / before - 1)
     assert after > before, "a model that guesses at random is worse than one that guesses evenly"
+
+
+def test_the_share_of_the_windows_that_training_read_stands_beside_what_is_recited(
+    data: dict[str, Path], tmp_path: Path
+):
+    shutil.copytree(data["model"], tmp_path / "model")
+    write_json(tmp_path / "model" / "training.json", {"tokens": 256})
+    found = measured(tmp_path / "model", data)
+    assert json.loads(found["recited, after"]["detail"])["read"] == 0.5
+    assert "read" not in json.loads(found["recited, before"]["detail"])
 
 
 def test_without_own_files_nothing_is_compared(data: dict[str, Path], world: dict[str, Path], tmp_path: Path):

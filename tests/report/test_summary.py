@@ -38,6 +38,12 @@ def test_a_model_that_a_compressor_beats_is_warned_of_with_what_to_do():
     assert not headline.learned_little(rows, {}), "no training is known"
 
 
+def test_a_fit_that_gained_nothing_is_warned_of():
+    assert headline.gained_nothing([{"slice": "own code, change", "value": 0.0}]).startswith("fitting gained nothing")
+    assert not headline.gained_nothing([{"slice": "own code, change", "value": -0.01}])
+    assert not headline.gained_nothing([]), "nothing was fitted"
+
+
 def test_a_run_without_a_summary_is_named(report: SimpleNamespace):
     with pytest.raises(Failure, match=r"summary\.json: there is no such file"):
         summary.text(report.results / "runs" / "absent")

@@ -148,3 +148,12 @@ def test_a_persons_own_code_takes_its_share_of_the_training_set(tmp_path: Path):
     assert whole["bytes"] == asked["bytes"] == 4400
     assert half["bytes"] == 800
     assert packed(tmp_path, lengths, "val", own=["mine"], own_share=0.5)[1]["bytes"] == 4400, "val is taken whole"
+
+
+def test_own_code_that_leaves_no_room_for_that_of_others_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    packed(tmp_path, [50, 50, *[25] * 40], own=["mine"], own_share=0.5, dataset_mb=0.0005)
+    assert "pack.dataset_mb: 0.0005 MB are too few to join 0.0 MB of your own code" in caplog.text
+    assert "against forgetting; raise it to 1" in caplog.text
+    caplog.clear()
+    packed(tmp_path, [50, 50, *[25] * 40], own=["mine"], own_share=0.5)
+    assert "against forgetting" not in caplog.text

@@ -38,6 +38,16 @@ def test_a_share_of_the_first_weights_stays_in_what_is_saved(run):
     assert scored[0] != scored[1]
 
 
+def test_what_never_gets_better_ends_as_it_began(run):
+    first = run("first", budget="30 steps")
+    second = run("second", budget="6 steps", init_from=str(first), learning_rate=5.0, evaluations=2)
+    table = read_table(second / "held_out.parquet")
+    assert table["step"].to_pylist() == [0, 3, 6]
+    assert table["bits_per_byte"][0].as_py() == min(table["bits_per_byte"].to_pylist())
+    (before, _), (after, _) = folder.load(first), folder.load(second)
+    assert all(torch.equal(*pair) for pair in zip(before.parameters(), after.parameters(), strict=True))
+
+
 @pytest.mark.parametrize("context", [16, 64])
 def test_the_context_may_be_another_than_that_of_the_model(run, context):
     first = run("first")

@@ -155,6 +155,8 @@ def decide(
     else:
         raise splits.too_small(int(left.sum()))
     split = cut.of(ranks)
+    if tuning:
+        _hold_out_own(split, ranks, np.flatnonzero(files.own & left))
     leaves = files.contaminated & (split == splits.SPLITS.index("train")) & alive
     again = [number for number, bucket in enumerate(buckets) if leaves[bucket.files].any()]
     if again:
@@ -184,6 +186,23 @@ def _documents(judged: Sequence[Judged]) -> Iterator[bytes]:
 
 def _repeated(found: Sequence[pa.Table]) -> np.ndarray:
     return np.concatenate([np.zeros(0, dtype=np.int64), *(table.column("file").to_numpy() for table in found)])
+
+
+def _hold_out_own(split: np.ndarray, ranks: np.ndarray, own: np.ndarray) -> None:
+    """Give each split a file of the person's own, the next one in the order of ranks: of a few files chance may leave
+    none for one of them.
+
+    Args:
+        split: of each file, as its place in SPLITS, int8[files]; written to.
+        ranks: of each file, float64[files].
+        own: the numbers of the person's own files that are left.
+    """
+    order = own[np.argsort(ranks[own], kind="stable")]
+    train, val, test = range(len(splits.SPLITS))
+    for place in (test, val):
+        waiting = order[split[order] == train]
+        if len(waiting) > 1 and not (split[order] == place).any():
+            split[waiting[0]] = place
 
 
 def _check_own(fate: np.ndarray, bytes_: np.ndarray, least_kb: float) -> None:

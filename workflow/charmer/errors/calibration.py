@@ -134,14 +134,17 @@ def write(path: Path, calibration: Calibration) -> None:
 
 
 def read(model: Path) -> Calibration:
-    """The calibration in a model's folder; the default where it has none, or one to other weights.
+    """The calibration in a model's folder; where it has none, that of the model that it started from, of which it is
+    near; the default where there is none, or one to other weights.
 
     Raises:
         Failure: the file is damaged.
     """
     path = model / NAME
     if not path.exists():
-        return Calibration()
+        settings = model / "settings.json"
+        start = read_json(settings).get("train", {}).get("init_from") if settings.exists() else ""
+        return read(Path(start)) if start else Calibration()
     content: dict[str, Any] = read_json(path)
     try:
         if content.get("weights") != weights.digest():

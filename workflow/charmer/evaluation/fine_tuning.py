@@ -29,7 +29,16 @@ from charmer.model.network import Transformer
 from charmer.tokens.shards import batches as read_shards
 from charmer.tokens.tokenizer import Tokenizer
 
-NEEDS = ("start", "test_tokens", "test_documents", "test_shards", "train_tokens", "train_documents", "train_shards")
+NEEDS = (
+    "start",
+    "test_tokens",
+    "test_documents",
+    "test_shards",
+    "train_tokens",
+    "train_documents",
+    "train_shards",
+    "train_windows",
+)
 GIVEN = 50  # tokens of a passage that are given, and as many that are asked for
 CONTEXT_BYTES, LINE_BYTES = 768, 120  # that a typed line has before it; of a suggestion
 Place = tuple[str, str, str]  # source, package and path of a file
@@ -45,6 +54,8 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         data: `start`, the weights of the model before, in its folder; the test split; the training text.
         settings: max_mb, lines, passages.
         threads: of the CPU.
+
+    The detail of "recited, after" holds `read`, the share of the training windows that training read.
 
     Raises:
         Failure: no file of the person's own is in train or test.
@@ -66,10 +77,13 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         found.append(Row(f"characters saved, {when}", *_values(saved)))
     passages = _passages(data, _files(data["train_shards"]), settings["passages"])
     ids = [case_id(tokenizer.decode(passage)) for passage in passages]
+    windows = len(files.open_array(data["train_windows"]))
+    read = subject.share_read(model, windows * after.config.context_length)
     for when, network in both.items():
         outputs = generate(network, tokenizer, passages[:, :GIVEN].tolist(), max_tokens=GIVEN)
         hits = [output == passage[GIVEN:].tolist() for output, passage in zip(outputs, passages, strict=True)]
-        found.append(share(f"recited, {when}", hits, ids, "passages of own training files"))
+        detail = read if when == "after" else {}
+        found.append(share(f"recited, {when}", hits, ids, "passages of own training files", **detail))
     return table("fine_tuning", found)
 
 

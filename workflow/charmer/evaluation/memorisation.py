@@ -56,7 +56,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     found = []
     for split, flat, name in (("train", train, "training files"), ("test", test, "unseen files")):
         passages = _passages(data[f"{split}_documents"], flat, settings["passages"])
-        read = _read(model, len(starts) * context) if split == "train" else {}
+        read = subject.share_read(model, len(starts) * context) if split == "train" else {}
         found.append(_extracted(network, tokenizer, passages, f"extracted, {name}", read))
     count, length = settings["texts"], settings["max_bytes"]
     documents = files.read_table(data["test_documents"], ["start", "tokens"])
@@ -82,13 +82,6 @@ def _passages(documents: Path, flat: np.ndarray, count: int) -> np.ndarray:
     if not starts:
         raise Failure(f"{documents}: holds no document of {2 * GIVEN} tokens; add sources to the corpus")
     return np.stack([np.asarray(flat[start : start + 2 * GIVEN], dtype=np.int64) for start in starts])
-
-
-def _read(model: Path, tokens: int) -> dict[str, float]:
-    """The share of its windows, which hold so many `tokens`, that training read; empty where the folder doesn't say."""
-    path = model / "training.json"
-    trained = files.read_json(path).get("tokens") if path.exists() else None
-    return {} if trained is None else {"read": min(1.0, trained / tokens)}
 
 
 def _extracted(

@@ -72,6 +72,17 @@ def recites(rows: Rows) -> str:
     )
 
 
+def gained_nothing(rows: Rows) -> str:
+    """A warning where a model was fitted to a person's own code in vain; "" where it was not."""
+    change = pick(rows, "own code, change")
+    if change is None or change["value"] < 0:
+        return ""
+    return (
+        "fitting gained nothing: your held-out files take as many bits as with the model before, which serves as well "
+        "(--model pretrained); name more code, or lower train.learning_rate"
+    )
+
+
 def learned_little(rows: Rows, training: Mapping[str, Any]) -> str:
     """A warning where a general compressor, which knows no Python, predicts unseen code better; "" where none does.
 

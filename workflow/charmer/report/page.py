@@ -53,6 +53,7 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
     samples = headline.samples(tables.get("samples", []))
     verdicts = doctor.verdicts(tables.get("doctor", []))
     warning = headline.recites(tables.get("fine_tuning", []))
+    warning = warning or headline.gained_nothing(tables.get("fine_tuning", []))
     warning = warning or headline.learned_little(tables.get("bits_per_byte", []), training)
     counts, card = found.document("counts", ["in", "kept"]), found.document("card", ["bytes"])
     groups = {

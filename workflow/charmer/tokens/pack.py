@@ -13,6 +13,7 @@ Notable here:
 from __future__ import annotations
 
 import logging
+import math
 from bisect import bisect_right
 from pathlib import Path
 from typing import Any, Literal
@@ -56,7 +57,14 @@ def pack(
     limit = settings["dataset_mb"] * 1e6
     if settings.get("own_share"):
         own = np.isin(table.column("source").to_numpy(zero_copy_only=False), settings["own"])
-        limit = min(limit, max(float(sizes[own].sum()), 1.0) / settings["own_share"])
+        whole = max(float(sizes[own].sum()), 1.0) / settings["own_share"]
+        if train and whole > limit:
+            logger.warning(
+                f"pack.dataset_mb: {settings['dataset_mb']} MB are too few to join {sizes[own].sum() / 1e6:.1f} MB of "
+                "your own code with enough of others' against forgetting; raise it to "
+                f"{math.ceil(whole / 1e6)}"
+            )
+        limit = min(limit, whole)
     used = prefix(sizes, limit) if train else len(sizes)
     end = int(ends[used - 1]) if used else 1
     size = int(sizes[:used].sum())

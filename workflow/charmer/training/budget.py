@@ -44,7 +44,7 @@ class Budget:
         if text.startswith("as "):
             folder = Path(text.removeprefix("as ").strip())
             middles = read_table(folder / "metrics.parquet", ["progress"])["progress"].to_pylist()
-            evaluated = read_table(folder / "held_out.parquet", ["step"])["step"].to_pylist()
+            evaluated = [step for step in read_table(folder / "held_out.parquet", ["step"])["step"].to_pylist() if step]
             return cls(float(len(middles)), "step", tuple(middles), tuple(evaluated))
         match = PATTERN.fullmatch(text.strip())
         amount = float(match[1]) * SCALES[match[2]] if match else 0.0

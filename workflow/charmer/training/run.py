@@ -5,7 +5,8 @@ Notable here:
   killed run did after its last checkpoint is done again, with the same result.
 - The checkpoint also says whose it is; one that other settings, data or code left behind is not gone on with, but
   kept for going back.
-- The best weights are those with the fewest bits per byte on the held-out text; they are what the run ends with.
+- The best weights are those with the fewest bits per byte on the held-out text; they are what the run ends with. One
+  that starts from another model has that one's among them, so it ends with nothing worse.
 - Where several ranks train together, the first scores and writes, and all decide by its clock and its signals.
 """
 
@@ -155,6 +156,8 @@ class Run:
         self.save()
 
     def _go(self, batches: Batches, bar: Progress) -> None:
+        if self.knobs["init_from"] and self.step == 0 and not self.record.evaluations:
+            self._evaluate()
         begun = saved = logged = time.monotonic()
         spent_before = self.seconds
         self._show(bar, "")
@@ -250,6 +253,11 @@ class Run:
         due = self.budget.evaluations_due(self.knobs["evaluations"], self.step, self._progress(0), over)
         if due <= self.evaluated:
             return False
+        self._evaluate(due)
+        return True
+
+    def _evaluate(self, due: int = 0) -> None:
+        """Score the held-out text; then so many of the evaluations that are wanted are made."""
         first = self.ranks.first
         scored = self.blend.of(self.average.model)
         samples = self.held_out.samples(scored) if first else []
@@ -263,7 +271,6 @@ class Run:
                 step=self.step, tokens=self.tokens, seconds=self.seconds, bits_per_byte=bits, samples=samples
             )
         logger.info(f"step {self.step}: held-out bits per byte {bits:.4f}")
-        return True
 
     def _weights(self) -> dict[str, Tensor]:
         return {
