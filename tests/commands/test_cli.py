@@ -73,7 +73,7 @@ def test_a_package_of_the_workflow_that_is_not_installed_is_named(monkeypatch, c
     monkeypatch.setattr(cli.modules()["score"], "run", run)
     assert cli.main(["score", "x"]) == 1
     said = capsys.readouterr().err
-    assert said == "charmer score: needs the package altair; install: pip install 'charmer[workflow]'\n"
+    assert said == "charmer score: needs the package altair, which a checkout of Charmer has after `make install`\n"
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

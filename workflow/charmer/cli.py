@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "charmer"):  # a defect of ours
             raise
-        return complain(options.command, f"needs the package {missing}; install: pip install 'charmer[workflow]'")
+        return complain(
+            options.command, f"needs the package {missing}, which a checkout of Charmer has after `make install`"
+        )
     except MemoryError:
         return complain(options.command, "not enough memory; close other programs, or give it less at once")
     except (PermissionError, IsADirectoryError, NotADirectoryError) as error:

@@ -30,7 +30,7 @@ try:
     import gguf
     from gguf import GGMLQuantizationType, LlamaFileType, TokenType
 except ImportError as error:
-    raise Failure("GGUF needs the package gguf; install it with: pip install 'charmer[export]'") from error
+    raise Failure("GGUF needs the package gguf; install it with: pip install gguf") from error
 
 TYPES = ("F32", "F16", "BF16", "Q8_0")
 FILE_TYPES = {

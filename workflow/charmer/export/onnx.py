@@ -27,7 +27,7 @@ from charmer.model.network import ModelConfig, Transformer
 try:
     from onnx import ModelProto, TensorProto, helper, numpy_helper
 except ImportError as error:
-    raise Failure("ONNX needs the package onnx; install it with: pip install 'charmer[export]'") from error
+    raise Failure("ONNX needs the package onnx; install it with: pip install onnx") from error
 
 TYPES = ("F32",)
 OPSET = 17
