@@ -56,7 +56,7 @@ def test_it_ships_with_the_settings_of_every_training_before_it(released: Path, 
     assert "1. [settings.1.yaml](settings.1.yaml): 4k tokens in 1 h 02 min, 1.2e+12 FLOPs, left the weights" in card
     assert f"`{weights}`" in card and "In the last stage, read were" in card
     again = "release --configfile settings.1.yaml snakemake --cores all release --configfile settings.2.yaml snakemake"
-    assert again in card and "take the commit that released them" in card
+    assert again in card and "at the commit that released each stage" in card
 
 
 def test_another_start_than_the_training_began_with_is_refused(released: Path, further, outputs, tmp_path: Path):

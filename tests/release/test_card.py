@@ -29,13 +29,16 @@ def test_the_card_shows_each_figure_with_interval_and_cases_and_a_gap_with_its_r
     assert "Held out, and never trained on: unseen 3 (gave the figures below)" in " ".join(card.split())
     assert f"`{build.manifest.described(released, ['model.safetensors'])['model.safetensors']['sha256']}`" in card
     assert "snakemake --cores all release --configfile pretrained/settings.yaml" in card
-    assert "scaling.md" not in card
+    assert "speedrun.md" not in card and "at the commit that released this model" in card
 
 
 def test_a_scaling_fit_beside_the_folder_is_linked(outputs, settings, tmp_path: Path):
-    (tmp_path / "scaling.md").write_text("# Scaling\n")
+    (tmp_path / "speedrun.md").write_text("## Size of the model that ships\n")
     build.release(tmp_path / "pretrained", outputs, settings, most_mb=40)
-    assert "[scaling.md](../scaling.md)" in (tmp_path / "pretrained" / "MODEL_CARD.md").read_text()
+    assert (
+        "[speedrun.md](../speedrun.md#size-of-the-model-that-ships)"
+        in (tmp_path / "pretrained" / "MODEL_CARD.md").read_text()
+    )
 
 
 def test_the_notice_names_packages_licences_and_holders_and_no_name_of_theirs_is_markup(released: Path):

@@ -107,7 +107,7 @@ def context(
         "never": limits.NEVER,
         "files": described,
         "place": folder.name if folder.is_absolute() else folder.as_posix(),
-        "scaling": (folder.parent / "scaling.md").is_file(),
+        "scaling": (folder.parent / "speedrun.md").is_file(),
     }
 
 
