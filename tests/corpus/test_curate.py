@@ -13,11 +13,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from charmer.common.failure import Failure
 from charmer.common.files import read_json, read_table
+from charmer.corpus import seen
 from charmer.corpus.curate import curate
 from charmer.corpus.shards import ROWS
 
@@ -375,6 +377,32 @@ def test_of_a_few_large_files_of_ones_own_some_are_held_out_whatever_chance_says
         curate(*scraped(place, [*many_packages(), *mine]), knobs, place / "out", threads=1)
         found = [fates(place / "out")[one["path"]] for one in mine]
         assert {"train", "val", "test"} == set(found) and found.count("train") >= count - 4
+
+
+def test_own_files_that_the_model_has_read_leave(tmp_path: Path) -> None:
+    mine = [row(code(90_000 + file), f"m{file}.py", "own", own=True) for file in range(20)]
+    (tmp_path / "model").mkdir()
+    read = sorted(int(hashlib.sha256(one["text"].encode()).hexdigest()[:16], 16) for one in mine[:5])
+    np.save(tmp_path / "model" / seen.SEEN, np.array(read, np.uint64))
+    knobs = settings(min_held_out_kb=0, fine_tune=TUNING, start=str(tmp_path / "model"))
+    curate(*scraped(tmp_path, [*many_packages(), *mine]), knobs, tmp_path / "out", threads=1)
+    found = fates(tmp_path / "out")
+    assert [found[one["path"]] for one in mine[:5]] == ["known"] * 5
+    assert all(found[one["path"]] in {"train", "val", "test"} for one in [*mine[5:], *many_packages()])
+    counts = json.loads((tmp_path / "out" / "counts.json").read_text())
+    assert counts["out"]["known"]["files"] == 5
+
+
+def test_what_a_released_model_has_read_is_known_by_the_documents_of_train(tmp_path: Path) -> None:
+    curate(*scraped(tmp_path, many_packages()), settings(min_held_out_kb=0), tmp_path / "out", threads=1)
+    (tmp_path / "model").mkdir()
+    seen.write(tmp_path / "out" / "train", tmp_path / "model")
+    found, digests = fates(tmp_path / "out"), np.load(tmp_path / "model" / seen.SEEN)
+    assert len(digests) == list(found.values()).count("train") and (np.diff(digests.astype(object)) > 0).all()
+    for one in many_packages():
+        number = np.array([int(hashlib.sha256(one["text"].encode()).hexdigest()[:16], 16)], np.uint64)
+        assert seen.by(str(tmp_path / "model"), number).all() == (found[one["path"]] == "train")
+    assert not seen.by("", digests).any() and not seen.by(str(tmp_path), digests).any()
 
 
 def test_a_model_is_not_fitted_to_code_that_it_knows(tmp_path: Path) -> None:

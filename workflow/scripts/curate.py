@@ -14,7 +14,7 @@ with job(snakemake):
     settings = snakemake.params.job["settings"]
     common = {
         "refused": [Path(path) for path in snakemake.input.refused],
-        "settings": settings["curate"] | ({"fine_tune": settings["fine_tune"]} if "fine_tune" in settings else {}),
+        "settings": settings["curate"] | {name: settings[name] for name in ("fine_tune", "start") if name in settings},
         "out": Path(snakemake.output.counts).parent,
         "threads": snakemake.threads,
     }

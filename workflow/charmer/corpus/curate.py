@@ -6,8 +6,8 @@ Notable here:
 - A corpus of one part is judged here, and its bands are searched here. A larger one was judged part by part and
   searched band by band, by jobs of their own, to the same end: the same bytes, but for the order in which the ledger
   names refused files.
-- Each file has exactly one fate, tried in this order: refused, damaged, licence, a filter's reason, contaminated,
-  exact duplicate, near duplicate, then train, val or test. `counts.json` adds up, or curation fails.
+- Each file has exactly one fate, tried in this order: refused, damaged, licence, a filter's reason, known,
+  contaminated, exact duplicate, near duplicate, then train, val or test. `counts.json` adds up, or curation fails.
 - Output is in the order of the documents' digests, a random one; in train, packages take turns. So any prefix, which is
   what a data set is, is balanced by package. A file that is added moves no other, but for those of its own package that
   it pushes over the border of a turn (`charmer.corpus.assemble`).
@@ -38,7 +38,8 @@ def curate(sources: list[Path], refused: list[Path], settings: dict[str, Any], o
     Args:
         sources: folders of shards, as `charmer.corpus.scrape.scrape` writes them.
         refused: the tables of refused files beside them.
-        settings: the config's `curate` section.
+        settings: the config's `curate` section; where a model is fitted to a person's own code also `fine_tune`, and
+            `start`, that model's folder.
         out: receives train/, val/ and test/ (shard-*.parquet: the scraped columns and `document`, the SHA-256 of the
             text), ledger.parquet (every file's fate), packages.parquet, counts.json and card.json.
         threads: number of processes.

@@ -15,11 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from charmer.common.failure import Failure
-from charmer.corpus import duplicates, splits
+from charmer.corpus import duplicates, seen, splits
 from charmer.corpus.judge import Judged, document_numbers
 
 CONTAMINATED = "contaminated"
 DUPLICATES = ("exact duplicate", "near duplicate")
+KNOWN = "known"  # to the model that is fitted
 DECIDED = (*splits.SPLITS, CONTAMINATED, *DUPLICATES)  # fates that files get here, by their codes; other reasons follow
 
 
@@ -131,12 +132,14 @@ def decide(
     Raises:
         Failure: no file is left, or too few to hold any out.
     """
+    tuning = settings.get("fine_tune")
+    if tuning:
+        _leave_known(files, settings.get("start", ""))
     alive = files.reason < 0
     if not alive.any():
         raise _nothing_left(files)
     buckets = duplicates.gather(judged, groups, work)
     threshold = settings["near_duplicates"]
-    tuning = settings.get("fine_tune")
     for by in ("package", "file"):
         ranks = splits.unit_numbers(
             files.packages, files.package, _documents(judged), files.own, files.bytes, by, settings
@@ -188,6 +191,13 @@ def _repeated(found: Sequence[pa.Table]) -> np.ndarray:
     return np.concatenate([np.zeros(0, dtype=np.int64), *(table.column("file").to_numpy() for table in found)])
 
 
+def _leave_known(files: Files, start: str) -> None:
+    """Let a person's own files leave that the model which is fitted to them has read."""
+    known = files.own & (files.reason < 0) & seen.by(start, files.document)
+    files.reason[known] = len(files.reasons)
+    files.reasons.append(KNOWN)
+
+
 def _hold_out_own(split: np.ndarray, ranks: np.ndarray, own: np.ndarray) -> None:
     """Give each split a file of the person's own, the next one in the order of ranks: of a few files chance may leave
     none for one of them.
@@ -215,7 +225,7 @@ def _check_own(fate: np.ndarray, bytes_: np.ndarray, least_kb: float) -> None:
     size = float(bytes_[np.isin(fate.astype(str), splits.SPLITS)].sum()) / 1e3
     if size >= least_kb and all(kept.values()):
         return
-    repeated = int(np.isin(fate.astype(str), DUPLICATES).sum())
+    repeated = int(np.isin(fate.astype(str), [KNOWN, *DUPLICATES]).sum())
     raise Failure(
         f"code: of {len(fate)} files {sum(kept.values())} are left, {size:.0f} kB (train {kept['train']}, val "
         f"{kept['val']}, test {kept['test']}); {repeated} repeat code that the model knows or one another; fitting a "

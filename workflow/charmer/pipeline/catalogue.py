@@ -18,6 +18,7 @@ from charmer.common.failure import Failure
 from charmer.common.files import sha256_of
 from charmer.corpus import parts
 from charmer.corpus.decontaminate import benchmark_files
+from charmer.corpus.seen import SEEN
 from charmer.corpus.sources import ON_DISK, listed
 from charmer.pipeline import start
 from charmer.pipeline.fingerprint import fingerprint
@@ -48,7 +49,7 @@ class Catalogue:
             for (stage, name), look in looks.items()
             for count in [self._count(name)]
         }
-        self._files |= self._found("corpus", "benchmarks", lambda at: _digests(at["curate"]["benchmarks"]))
+        self._files |= self._found("corpus", "benchmarks", _compared)
         self._files |= self._found("vocab", "start", lambda at: start.digests(at.get("start", ""), start.TOKENIZER))
         self._files |= self._found("models", "start", self._start)
         self._files |= self._found("metrics", "problems", lambda at: _problems(at["evaluate"]))
@@ -140,5 +141,8 @@ def _problems(evaluate: Settings) -> str | None:
     return sha256_of(paths[0]) if paths and paths[0].is_file() else None
 
 
-def _digests(benchmarks: list[str]) -> dict[str, str]:
-    return {path.as_posix(): sha256_of(path) for path in benchmark_files(benchmarks)}
+def _compared(at: Settings) -> dict[str, str]:
+    """Digests of the files with whose content curation compares: the benchmarks', and of what a model has read."""
+    seen = [Path(at["start"]) / SEEN] if at.get("start") else []
+    paths = [*benchmark_files(at["curate"]["benchmarks"]), *(path for path in seen if path.is_file())]
+    return {path.as_posix(): sha256_of(path) for path in paths}

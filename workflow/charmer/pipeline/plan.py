@@ -67,7 +67,7 @@ class Plan:
         lineage: Settings = {"sources": every_source, "scrape": settings["scrape"], "curate": settings["curate"]}
         start = settings["train"]["init_from"]
         if tunes(settings):
-            lineage["fine_tune"] = settings["fine_tune"]
+            lineage |= {"fine_tune": settings["fine_tune"], "start": start}
         corpus = _variant("corpus", "-".join(source["name"] for source in every_source)[:40], lineage)
         breakage = {"break": settings["break"]}
         broken = _variant("broken", f"{settings['break']['held_out_pairs']}-pairs", {**lineage, **breakage})

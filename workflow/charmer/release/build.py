@@ -17,6 +17,7 @@ import pyarrow.csv
 
 from charmer.common import files
 from charmer.common.failure import Failure
+from charmer.corpus import seen
 from charmer.errors import calibration
 from charmer.export import hf
 from charmer.model import folder as models
@@ -73,6 +74,7 @@ def release(
         calibration.write(new / calibration.NAME, calibration.read(inputs["calibration"].parent))
         files.write_text(new / SETTINGS, configuration(run.name, shown))
         entries = before.write(new, trainings)
+        seen.write(inputs["train_shards"], new)
         files.write_text(new / METRICS, _rows(inputs))
         files.write_text(new / NOTICE, card.notice(packages))
         rounding = weights.rounding(model, new, inputs["test_tokens"], inputs["test_documents"], threads)
