@@ -1,7 +1,7 @@
 """Which files a released model may have read: their digests, so that it is neither fitted to them nor measured on them.
 
-Notable here: the first eight bytes of the SHA-256 of each text, sorted, are enough to know a file again: of 40,000 files
-that were read, one in 10^14 others is taken for one. Texts are compared with newlines made alike; a file that was
+Notable here: the first eight bytes of the SHA-256 of each text, sorted, are enough to know a file again: with 40,000
+files that were read, one in 10^14 others is taken for one. Texts are compared with newlines made alike; a file that was
 edited since is not known again.
 """
 
