@@ -6,13 +6,20 @@ The traceback comes from a file or from standard input; nothing is run. Exit cod
 from __future__ import annotations
 
 import argparse
+import codecs
 import json
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from charmer.commands.support import models
 from charmer.common.failure import Failure
+
+if TYPE_CHECKING:
+    from charmer.errors.finding import Finding
+    from charmer.errors.trace import Frame
 
 HELP = "say what a traceback means, and check the function in which it ends"
 SHOWN = 3  # suspicious spots of the function
@@ -40,17 +47,20 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"charmer explain: {options.file}: {error.strerror or error}", file=sys.stderr)
         return 2
-    found = trace.read(data.decode("utf-8", errors="replace"))
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what PowerShell's `>` writes
+    found = trace.read(data.decode("utf-16" if wide else "utf-8-sig", errors="replace"))
     if found is None:
-        print("charmer explain: holds no traceback; give it what Python or pytest printed", file=sys.stderr)
+        name = options.file or "standard input"
+        print(f"charmer explain: {name}: holds no traceback; give it what Python or pytest printed", file=sys.stderr)
         return 2
     frame = explain.own(found)
     said = explain.meaning(found)
-    findings, text = suspects(options, frame.path, frame.line) if frame else ([], "")
+    findings, text = suspects(options, frame) if frame else ([], "")
     if options.json:
         place = {"path": frame.path, "line": frame.line, "function": frame.function} if frame else None
         records = [finding.record() for finding in findings]
-        record = {"type": found.type, "message": found.message, "meaning": said, "frame": place, "findings": records}
+        record: dict[str, Any] = {"type": found.type, "message": found.message, "groups": found.groups}
+        record |= {"meaning": said, "frame": place, "findings": records}
         print(json.dumps(record, ensure_ascii=False, indent=1))
         return 0
     from charmer.errors import shown
@@ -58,12 +68,16 @@ def run(options: argparse.Namespace) -> int:
     if frame is None:
         last = f" It was raised at {found.frames[-1].path}, line {found.frames[-1].line}." if found.frames else ""
         print(f"{found.type}: {said}.{last} None of the files is here.")
+        if found.groups:
+            print(first_of(found.groups))
         return 0
     inside = f", in {frame.function}" if frame.function and frame.function != "<module>" else ""
     print(f"{frame.path}, line {frame.line}{inside}: {found.type}: {said}.")
     lines = text.split("\n")
-    if frame.line <= len(lines):
+    if 0 < frame.line <= len(lines):
         print(f"{frame.line:>5} | {lines[frame.line - 1]}")
+    if found.groups:
+        print(first_of(found.groups))
     if findings:
         print("\nWhat looks wrong there, the likeliest first:")
         for finding in findings:
@@ -71,18 +85,26 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def suspects(options: argparse.Namespace, path: str, line: int) -> tuple[list, str]:
-    """What `check` finds in the function around a line, with its threshold off, and the file's text."""
+def first_of(groups: Sequence[str]) -> str:
+    """Which exception of a group, and of the groups in it, is explained; how many there are is in their messages."""
+    return "This is the first exception of the group `" + "`, and there of the group `".join(groups) + "`."
+
+
+def suspects(options: argparse.Namespace, frame: Frame) -> tuple[list[Finding], str]:
+    """What `check` finds around a frame, with its threshold off, and the file's text.
+
+    Raises:
+        Failure: the file can't be read, or the model is not there or damaged.
+    """
     from charmer.corpus import given
     from charmer.errors import explain
     from charmer.errors.check import check
 
-    rows, refused = given.read([Path(path)])
+    rows, refused = given.read([Path(frame.path)])
     if not rows:
-        raise Failure(f"{path}: {refused[0].reason}; the traceback names it, and it cannot be read")
+        raise Failure(f"{frame.path}: {refused[0].reason}; the traceback names it, and it cannot be read")
     text = rows[0]["text"].replace("\r\n", "\n").replace("\r", "\n")
     network, tokenizer = models.load(options)
-    first, last = explain.function_lines(text, line)
-    found = check(network, tokenizer, text, path, false_alarms=math.inf)
-    near = [one for one in found if one.kind == "syntax" or first <= one.line <= last]
-    return near[:SHOWN], text
+    near = explain.lines_around(text, frame.line, frame.function)
+    found = check(network, tokenizer, text, frame.path, false_alarms=math.inf)
+    return [one for one in found if one.kind == "syntax" or one.line in near][:SHOWN], text
