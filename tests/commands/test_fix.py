@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from charmer import cli
+from charmer.errors.command_tests import CommandTests
 from charmer.errors.document import alone
 from charmer.sandbox.run import unavailable
 
@@ -67,6 +69,20 @@ def test_a_bug_is_mended_proved_and_written_only_when_told(uniform: SimpleNamesp
     assert "passes already" in capsys.readouterr().err
 
 
+def test_git_takes_the_patch_whatever_stands_in_the_lines_and_wherever_we_are(
+    uniform: SimpleNamespace, project: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    marked = '\ufeff"""One\x0cpage.\u2028"""\n\x0c\ndef area(width, height):\n    return width + height  # \x85\n'
+    (project / "area.py").write_text(marked, newline="")
+    (project / "docs").mkdir()
+    monkeypatch.chdir(project / "docs")
+    assert fix(uniform.folder, "../area.py", "--test", f"{sys.executable} ../check.py", "--json") == 0
+    patch = json.loads(capsys.readouterr().out)["patch"]
+    assert patch.startswith("--- a/area.py\n+++ b/area.py\n") and "No newline" not in patch
+    subprocess.run(["git", "apply", "-"], input=patch, text=True, cwd=project, check=True)
+    assert (project / "area.py").read_text() == marked.replace("+", "*")
+
+
 @pytest.mark.slow
 def test_where_pytest_reports_its_tests_are_counted(uniform: SimpleNamespace, project: Path, capsys):
     (project / "test_area.py").write_text(PYTEST)
@@ -97,6 +113,59 @@ def test_a_command_that_tells_nothing_is_refused_and_nothing_runs_on(
     assert (project / "area.py").read_bytes() == AREA
     assert time.monotonic() - began < 60
     assert not [process for process in psutil.Process().children(recursive=True) if process.name() in ("sleep", "yes")]
+
+
+def test_a_refusal_is_an_object_too(uniform: SimpleNamespace, project: Path, capsys):
+    assert fix(uniform.folder, "area.py", "--test", "true", "--json") == 1
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert found.pop("seconds") >= 0 and said.err == f"charmer fix: {found['error']}\n"
+    assert found == {
+        **{"fixed": False, "patch": "", "attempts": 0, "verified_by": None, "proved": [], "suggestions": []},
+        "error": "--test: `true` passes already; there is nothing to fix in area.py",
+    }
+    assert fix(uniform.folder, "nothing.py", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["error"] == "nothing.py: there is no such file"
+
+
+def test_variables_reach_the_tests_by_their_names(
+    uniform: SimpleNamespace, project: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "shop.settings")
+    monkeypatch.delenv("MODE", raising=False)
+    command = ["area.py", "--test", 'test "$DJANGO_SETTINGS_MODULE $MODE" = "shop.settings a=b"', "--timeout", "3"]
+    assert fix(uniform.folder, *command, "--env", "DJANGO_SETTINGS_MODULE", "--env", "MODE=a=b") == 1
+    assert "passes already" in capsys.readouterr().err
+    assert fix(uniform.folder, *command, "--env", "MODE=a=b") == 1
+    assert "passes already" not in capsys.readouterr().err
+    assert fix(uniform.folder, *command, "--env", "MODE") == 1
+    assert capsys.readouterr().err == (
+        "charmer fix: --env MODE: is not set here; export it, or write --env MODE=VALUE\n"
+    )
+
+
+def test_an_edit_that_no_time_is_left_to_prove_is_a_suggestion(
+    uniform: SimpleNamespace, project: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    def late(tests: CommandTests, text: str) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(CommandTests, "prove", late)
+    command = ["area.py", "--test", f"{sys.executable} check.py", "--write"]
+    assert fix(uniform.folder, *command, "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["fixed"], found["patch"], found["verified_by"]) == (False, "", None)
+    assert found["error"] == "an edit made the tests pass, but --timeout left no time to prove that; raise it"
+    assert "+    return width * height" in found["suggestions"][0]["patch"]
+    assert (project / "area.py").read_bytes() == AREA
+
+
+def test_the_time_is_for_the_reading_too(uniform: SimpleNamespace, project: Path, capsys):
+    (project / "area.py").write_text("def area(width, height):\n    return width + height\n\n\n" * 4000)
+    began = time.monotonic()
+    assert fix(uniform.folder, "area.py", "--timeout", "1") == 1
+    assert capsys.readouterr().err == "charmer fix: area.py: could not be read within 1 s; raise --timeout\n"
+    assert time.monotonic() - began < 20
 
 
 def test_a_command_that_deletes_everything_deletes_its_copy(uniform: SimpleNamespace, project: Path, capsys):

@@ -1,6 +1,7 @@
 """A project's test command as a judge: an exit status of 0 alone does not make a text mended."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,59 @@ def test_tests_that_pass_and_fail_by_turns_prove_nothing(document: Document):
         tests.tests.command = "true"
         with pytest.raises(Failure, match="by turns"):
             tests.prove(AREA.replace("True", "False"))
+
+
+UNSTARTED = {
+    "a plugin that is absent": ("-m pytest -q --absent", "unrecognized arguments: --absent"),
+    "no such test file": ("-m pytest -q nothing.py", "ERROR: file or directory not found: nothing.py"),
+    "no test of that name": ("-m pytest -q -k nothing", "3 deselected"),
+    "no such script": ("nothing.py", "python: can't open file"),
+    "no tests at all": ("-c 'print(\"NO TESTS RAN\"); exit(5)'", "NO TESTS RAN"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(UNSTARTED))
+def test_a_command_that_starts_no_tests_is_refused_in_its_own_words(document: Document, case: str):
+    arguments, said = UNSTARTED[case]
+    command = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} {arguments}"
+    with (
+        ProjectTests(Sandbox(), document.path, command) as project,
+        pytest.raises(Failure, match="could not start its tests; mend the command first") as failure,
+    ):
+        CommandTests(project, document, 60.0)
+    assert said in str(failure.value)
+
+
+def test_an_error_of_the_file_that_keeps_tests_from_starting_is_the_bug(document: Document):
+    (document.path.parent / "conftest.py").write_text("import area\n")
+    document.path.write_text("import absent\n")
+    command = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -q"
+    with ProjectTests(Sandbox(), document.path, command) as project:
+        tests = CommandTests(project, Document.read(document.path), 60.0)
+    assert (tests.before.returncode, tests.error) == (4, "ModuleNotFoundError: No module named 'absent'")
+    (document.path.parent / "conftest.py").write_text("import absent\n")
+    with ProjectTests(Sandbox(), document.path, command) as project, pytest.raises(Failure, match=r"conftest\.py"):
+        CommandTests(project, document, 60.0)
+
+
+def test_a_proof_takes_no_longer_than_there_is_time(document: Document):
+    command = f"{sys.executable} -c 'import area; raise SystemExit(area.MORE)'"
+    with ProjectTests(Sandbox(), document.path, command) as project:
+        tests = CommandTests(project, document, 60.0)
+        right = AREA.replace("True", "False")
+        assert tests.prove(right) == [command]
+        for left in (0.0, 0.2):  # over already, and over meanwhile
+            tests.tests.command = f"sleep 5; {command}"
+            tests.deadline = time.monotonic() + left
+            with pytest.raises(TimeoutError):
+                tests.prove(right)
+
+
+def test_lines_that_the_error_shows_are_known_without_time_to_trace_any(document: Document):
+    with ProjectTests(Sandbox(), document.path, f"{sys.executable} -c 'import area; area.area(1, None)'") as project:
+        tests = CommandTests(project, document, 60.0)
+        tests.deadline = time.monotonic()
+        assert tests.spectrum().lines == {5: 1.0}
 
 
 def test_the_last_exception_of_an_output_is_its_error():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from charmer.errors.attempts import Attempt
 from charmer.errors.edits import Edit, apply
+from charmer.errors.proposals import LONG, UNREAD, Mender
 from charmer.errors.search import Search, scores
 from charmer.errors.suspicion import Hints, Spectrum, named_lines, ochiai
 
@@ -104,6 +105,33 @@ def test_what_an_error_says_is_heard():
         for start, end, new in ((2, 5, "append"), (2, 5, "pop"), (11, 16, "pop"))
     )
     assert meant > other > elsewhere > hints.of(text, Edit(6, 7, "2", "number"))
+
+
+def test_of_a_long_text_only_what_the_tests_name_is_read(uniform):
+    function = "def area_{0}(width, height):\n    return width + height\n\n\n"
+    inner = "    def area(self, width):\n        return width + self.height\n\n"
+    head = "import math\n\n\n" + "".join(function.format(number) for number in range(LONG // 4))
+    text = head + "class Long:\n" + inner * LONG
+    named = [4 * 300, 4 * 300 + 1, head.count("\n") + 6]  # of `area_299`, and in the second method
+    edits, found = Mender(*uniform).proposals(text, Spectrum(dict.fromkeys(named, 0.5)))
+    assert len(edits) == len(found) > 0
+    places = {text.count("\n", 0, edit.start) + 1 for edit in edits}
+    assert places <= {*named, named[-1] - 1}  # of all 12,000 lines
+    lines = text.split("\n")
+    for number in named[1:]:
+        mended = [*lines[: number - 1], lines[number - 1].replace("+", "*"), *lines[number:]]
+        assert "\n".join(mended) in {apply(text, edit) for edit in edits}
+
+
+def test_a_deadline_ends_the_reading_and_not_the_answer(uniform):
+    mender, over = Mender(*uniform), time.monotonic() - 1
+    edits, found = mender.proposals(TEXT, deadline=over)
+    assert edits and found.max() < UNREAD
+    assert mender.proposals(TEXT)[1].max() > UNREAD
+    with pytest.raises(TimeoutError):
+        mender.slips(TEXT, 3, over)
+    with pytest.raises(TimeoutError):
+        mender.repairs("f(1", over)
 
 
 def test_lines_of_a_file_are_found_in_tracebacks():

@@ -1,5 +1,6 @@
 """A person's test command on a copy of their project, which stands where the project stands and is fresh each time."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -70,6 +71,38 @@ def test_unittests_count_is_read_and_pytests_report(sandbox: Sandbox, folder: Pa
         run = tests.run(b"value = 3\n", 60)
     names = {name.rpartition(".")[2]: how for name, how in (run.tests or {}).items()}
     assert names == {"test_a": "passed", "test_b": "failed", "test_c": "skipped"}, run.output
+
+
+def test_a_script_of_the_project_hides_nothing_of_it(sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    (folder / "tools").mkdir()
+    monkeypatch.chdir(folder / "tools")
+    (folder / "check.py").write_text("import value\nopen('written', 'w')\nraise SystemExit(value.value)\n")
+    with ProjectTests(sandbox, folder / "value.py", f"{sys.executable} ../check.py") as tests:
+        run = tests.run(b"value = 7\n", 20)
+    assert (run.status, run.returncode) == ("error", 7), run.output
+
+
+def test_pytests_cache_is_read_and_stays_as_it_is(sandbox: Sandbox, folder: Path):
+    (folder / "test_value.py").write_text("def test_a():\n    assert 0\n\n\ndef test_b():\n    assert 0\n")
+    cache = folder / ".pytest_cache" / "v" / "cache" / "lastfailed"
+    cache.parent.mkdir(parents=True)
+    cache.write_text(json.dumps({"test_value.py::test_b": True}))
+    command = f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -q --lf test_value.py"
+    with ProjectTests(sandbox, folder / "value.py", command) as tests:
+        runs = [tests.run(b"value = 3\n", 60, hasty=hasty) for hasty in (False, True)]
+    assert [run.tests for run in runs] == [{"test_value.test_b": "failed"}] * 2, runs[0].output
+    assert [path.name for path in cache.parent.iterdir()] == ["lastfailed"]
+    assert json.loads(cache.read_text()) == {"test_value.py::test_b": True}
+
+
+def test_variables_that_are_asked_for_are_seen(sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OTHER", "other")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-q")
+    wanted = {"SETTINGS": "a b'c", "PYTHONPATH": "/lib", "PYTEST_ADDOPTS": "-v"}
+    with ProjectTests(sandbox, folder / "value.py", "env", environment=wanted) as tests:
+        seen = dict(line.partition("=")[::2] for line in tests.run(b"value = 3\n", 20).output.splitlines())
+    assert (seen["SETTINGS"], seen["PYTHONPATH"]) == ("a b'c", "/lib")
+    assert seen["PYTEST_ADDOPTS"].startswith("-v --junitxml=") and "OTHER" not in seen
 
 
 def test_a_project_too_large_is_refused(sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch):

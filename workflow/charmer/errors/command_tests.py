@@ -3,12 +3,14 @@
 Notable here: the command's exit status is not enough to call a text mended. Where pytest reports its tests, those that
 passed before must pass still, at least one that failed must pass now, and no fewer may run; unittest's count of tests
 must not shrink either. A text that passes is tried once more, and so is the one before it, which must fail again:
-tests that pass and fail by turns prove nothing.
+tests that pass and fail by turns prove nothing. Nor does a command that could not start its tests: what it says is
+handed on, as no edit of the file can mend it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,7 +24,15 @@ from charmer.sandbox.project import ProjectTests, Run, name_of
 SLACK = 3  # times the seconds of the first run that an attempt may take
 SLACK_SECONDS = 2.0
 FIRST_SHARE = 0.4  # of the time for everything that the first run may take
-STATED = 120  # characters of an error that are shown
+LAST, STATED = 4, 120  # lines of an output that are shown, and characters of each
+UNSTARTED = re.compile(  # what is said where no test began: by pytest, unittest, Python, and make of its shell
+    r"^ERROR: (?:usage: |file or directory not found: |not found: |Error importing plugin |Missing required plugins: )"
+    r"|^(?:=+ )?no tests ran\b|^NO TESTS RAN\b"
+    r"|^\S*python\S*: (?:No module named |can't open file )"
+    r"|^make\b.* Error 12[67]$",
+    re.MULTILINE,
+)
+USAGE, EMPTY = 4, 5  # pytest's exit codes for wrong usage and for no tests
 
 
 class CommandTests:
@@ -37,7 +47,7 @@ class CommandTests:
         before: how the command ended before any edit.
 
     Raises:
-        Failure: the command passes already, does not end, floods its output, or cannot be started.
+        Failure: the command passes already, does not end, floods its output, or cannot be started, or not its tests.
     """
 
     def __init__(self, tests: ProjectTests, document: Document, seconds: float) -> None:
@@ -60,9 +70,26 @@ class CommandTests:
             raise Failure(
                 f"--test: `{command}` was ended at its limit of {run.status}; name fewer tests, or quiet ones"
             )
-        if run.returncode in (126, 127) or (run.tests is not None and not run.tests and run.returncode in (4, 5)):
-            said = run.output.strip().splitlines() or ["no reason given"]
-            raise Failure(f"--test: `{command}` cannot be run in the sandbox ({said[-1][:STATED]})")
+        lines = [line.strip()[:STATED] for line in run.output.split("\n") if line.strip()]
+        said = " | ".join(lines[-LAST:]) or "no reason given"
+        if run.returncode in (126, 127):
+            raise Failure(f"--test: `{command}` cannot be run in the sandbox ({said})")
+        if self._unstarted(run):
+            raise Failure(f"--test: `{command}` could not start its tests; mend the command first ({said})")
+
+    def _unstarted(self, run: Run) -> bool:
+        """Whether the command did not come to its tests, for a reason that lies elsewhere than in the file."""
+        if run.tests or run.count:
+            return False
+        if run.returncode in (USAGE, EMPTY) and (run.tests is not None or re.search("^ERROR: ", run.output, re.M)):
+            return True
+        absent = error_in(run.output).startswith("ModuleNotFoundError")  # any other error there may well be the file's
+        conftest = absent and "ImportError while loading conftest" in run.output
+        return (conftest or UNSTARTED.search(run.output) is not None) and not self._shown(run)
+
+    def _shown(self, run: Run) -> list[int]:
+        """The lines of the file that tracebacks of a run show."""
+        return named_lines(run.output, self.document.path.name)
 
     @property
     def error(self) -> str:
@@ -70,11 +97,12 @@ class CommandTests:
         return error_in(self.before.output)
 
     def spectrum(self) -> Spectrum:
-        """The suspicious lines, from one more run, in which the lines are traced; empty where that tells nothing, or
-        takes more than half of the time that is left."""
+        """The suspicious lines, from one more run, in which the lines are traced; those that the error shows where that
+        tells nothing, or takes more than half of the time that is left."""
+        shown = [{line} for line in self._shown(self.before)]
         left = (self.deadline - time.monotonic()) / 2
         if self.before.seconds > left:
-            return Spectrum()
+            return ochiai(shown, []) if shown else Spectrum()
         run = self.tests.run(self.document.content, min(4 * self.seconds, left), trace=True)
         failed = self.before.named("failed")
         by_test = {name_of(test) if "::" in test else test: ran for test, ran in run.lines.items()}
@@ -83,8 +111,7 @@ class CommandTests:
         if not failing:  # an error before the first test, or a command that names none
             failing = [set().union(*by_test.values())] if by_test else []
             passing = []
-        shown = named_lines(self.before.output, self.document.path.name)
-        return ochiai(failing + [{line} for line in shown], passing) if failing else Spectrum()
+        return ochiai(failing + shown, passing) if failing or shown else Spectrum()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Callable[[str], Attempt]]:
@@ -127,15 +154,28 @@ class CommandTests:
 
         Raises:
             Failure: the tests pass without any edit this time.
+            TimeoutError: the time for everything was over before both had ended.
         """
-        again = self.tests.run(self.document.with_text(text), self.seconds)
+        again = self._in_time(self.document.with_text(text))
         if not again.passed or not self._holds(again):
             return None
-        if self.tests.run(self.document.content, self.seconds).passed:
+        if self._in_time(self.document.content).passed:
             raise Failure(
                 f"--test: `{self.tests.command}` fails and passes by turns without any edit; make it repeatable first"
             )
         return self.mended(again) or [self.tests.command]
+
+    def _in_time(self, content: bytes) -> Run:
+        """A run that ended by itself, or because it took longer than any did before.
+
+        Raises:
+            TimeoutError: the time for everything was over first.
+        """
+        left = self.deadline - time.monotonic()
+        run = self.tests.run(content, min(self.seconds, left)) if left > 0 else None
+        if run is None or (left < self.seconds and run.status in ("wall clock", "processor time")):
+            raise TimeoutError
+        return run
 
 
 def error_in(output: str) -> str:

@@ -7,6 +7,7 @@ first, and back when writing.
 from __future__ import annotations
 
 import difflib
+import io
 from dataclasses import dataclass
 
 
@@ -43,13 +44,18 @@ def smallest(text: str, edit: Edit) -> Edit:
     Edit(start=3, end=4, replacement='', kind='')
     """
     old, new = text[edit.start : edit.end], edit.replacement
-    ahead = 0
-    while ahead < min(len(old), len(new)) and old[ahead] == new[ahead]:
-        ahead += 1
-    behind = 0
-    while behind < min(len(old), len(new)) - ahead and old[-1 - behind] == new[-1 - behind]:
-        behind += 1
+    ahead = _shared(old, new)
+    behind = _shared(old[ahead:][::-1], new[ahead:][::-1])
     return Edit(edit.start + ahead, edit.end - behind, new[ahead : len(new) - behind], edit.kind)
+
+
+def _shared(one: str, other: str) -> int:
+    """With how many characters both texts begin: by halves, since an edit of a long file is found before every try."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
 
 
 def line_of(text: str, place: int) -> int:
@@ -60,12 +66,11 @@ def line_of(text: str, place: int) -> int:
 def patch(before: str, after: str, path: str) -> str:
     """A unified diff as `patch -p1` and `git apply` read it; "" where nothing changed."""
     lines = []
-    old, new = (text.splitlines(keepends=True) if "\r" not in text else _lines(text) for text in (before, after))
-    for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"):
+    for line in difflib.unified_diff(_lines(before), _lines(after), f"a/{path}", f"b/{path}"):
         lines.append(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
     return "".join(lines)
 
 
 def _lines(text: str) -> list[str]:
-    """Lines as diffs count them: only a line feed ends one."""
-    return [line + "\n" for line in text.split("\n")[:-1]] + ([text.rsplit("\n", 1)[-1]] if text[-1:] != "\n" else [])
+    """Lines as diffs count them: only a line feed ends one, no form feed and no separator of Unicode's."""
+    return list(io.StringIO(text, newline="\n"))

@@ -6,7 +6,9 @@
 Notable here:
 - The copy stands where the project stands (in a file system of the sandbox's own), so absolute paths and packages that
   were installed in place find the changed file. Environments and interpreters are seen as they are, read-only.
-- Every run begins with a fresh copy: what a test deletes or writes is gone afterwards.
+- Every run begins with a fresh copy: what a test deletes or writes is gone afterwards, pytest's cache included. The
+  project's own cache is copied with it, so that `pytest --lf` means the same tests here, every time.
+- Of the environment's variables only those come in that Python and pytest are told by, and those that are asked for.
 - Where the command runs pytest, its own report counts the tests; where it runs unittest, the line "Ran N tests".
   An exit status can be forged by the code under test, which shares a process with the tests; so can a report, by code
   that sets out to do it. Edits that nobody wrote to deceive are told by both.
@@ -22,6 +24,7 @@ import re
 import secrets
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -97,13 +100,22 @@ class ProjectTests:
         file: the file that changes from run to run, an absolute path without links.
         command: as typed to a shell.
         root: the project; None: `root_of(file)`.
+        environment: variables that the command sees beside those of Python and pytest, and before these.
 
     Raises:
         Failure: the project is too large to be copied, or cannot be read.
     """
 
-    def __init__(self, sandbox: Sandbox, file: Path, command: str, root: Path | None = None) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        file: Path,
+        command: str,
+        root: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.sandbox, self.file, self.command = sandbox, file, command
+        self.environment = dict(environment or {})
         self.root = (root or root_of(file)).resolve()
         if self.root in (Path("/"), Path.home()):
             raise Failure(f"{self.root}: is too large a project to be copied for tests; name its folder with --project")
@@ -114,6 +126,11 @@ class ProjectTests:
         self._scratch = Path(tempfile.mkdtemp(prefix="charmer-project-"))
         try:
             self.found = interpreters.find(command, self.root, self.here)
+            self.mounts = [  # what else lies in the project is in its copy: a mount would hide that
+                path
+                for path in self.found.mounts
+                if not path.is_relative_to(self.root) or interpreters.is_environment(path)
+            ]
             self.copy = self._scratch / "project"
             self._copy()
             (self._scratch / "tracer").mkdir()
@@ -162,14 +179,16 @@ class ProjectTests:
         report = "/tmp/charmer-report" if self.sandbox.isolated else str(self._scratch / f"report-{token}")
         place = self.root if self.sandbox.isolated else None
         options = "-x --assert=plain " if hasty else ""
-        options += f"--junitxml={report}/report.xml -o junit_family=xunit2 -o junit_logging=no -p no:cacheprovider"
+        options += f"--junitxml={report}/report.xml -o junit_family=xunit2 -o junit_logging=no"
         environment = {
             **self.found.variables,
             "PATH": os.pathsep.join(self.found.path),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTEST_ADDOPTS": f"{os.environ.get('PYTEST_ADDOPTS', '')} {options}".strip(),
+            "PYTEST_ADDOPTS": os.environ.get("PYTEST_ADDOPTS", ""),
+            **self.environment,
             "CHARMER_TRACE": report,
         }
+        environment["PYTEST_ADDOPTS"] = f"{environment['PYTEST_ADDOPTS']} {options}".strip()
         before = [environment["PYTHONPATH"]] if "PYTHONPATH" in environment else []
         if not self.sandbox.isolated:  # packages that were installed in place lead back to the project itself
             before = ["src", ".", *before]
@@ -182,7 +201,7 @@ class ProjectTests:
             ["sh", "-c", SCRIPT, "sh", str(self.here.relative_to(self.root)), self.command, token],
             files={str(self.file.relative_to(self.root)): content},
             folder=self.copy,
-            mounts=[*self.found.mounts, *([self._scratch / "tracer"] if trace else [])],
+            mounts=[*self.mounts, *([self._scratch / "tracer"] if trace else [])],
             environment=environment,
             limits=Limits(
                 cpu_seconds=4 * seconds,
