@@ -140,7 +140,7 @@ def test_settings_say_each_knob_once_where_cells_share_it(config: Path):
         ({"axes": {"pack.dataset_mb": [1, 1.0]}}, "are one run; leave one out"),
         ({"axes": {"train.seed": 1}}, "axes.train.seed: 1 is no axis; write a list of values"),
         ({"axes": None}, "has no cells: name axes with their values"),
-        ({"base": "laptob"}, "base: there is no preset 'laptob'; there are: gpu, laptop, "),
+        ({"base": "laptob"}, "base: there is no preset 'laptob'; there are: further, gpu, laptop, "),
         ({"axis": {}}, "axis: a grid has no such part; did you mean axes?"),
         ({"metrics": ["bits"]}, "evaluate.metrics.0: 'bits' is not allowed"),
         ({"settings": {"train": {"sed": 1}}}, "train.sed: there is no such knob; did you mean train.seed?"),
