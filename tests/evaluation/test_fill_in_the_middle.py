@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from charmer.common.files import write_json
@@ -99,7 +100,9 @@ def test_right_middles_are_counted_by_kind(world: dict[str, Path], monkeypatch: 
         for order in fill_in_the_middle.ORDERS
     }
 
-    def generate(network, tokenizer, prompts, max_tokens, begins, until):
+    def generate(network, tokenizer, prompts, max_tokens, begins, until, stop=()):
+        if stop:  # left to right, where nothing is known of the suffix
+            return [tokenizer.encode("?").tolist() for _ in prompts]
         known = [answers[tuple(prompt)] for prompt in prompts]
         return [tokenizer.encode(case.middle if case.kind == "line" else "?").tolist() for case in known]
 
@@ -108,7 +111,9 @@ def test_right_middles_are_counted_by_kind(world: dict[str, Path], monkeypatch: 
     table = fill_in_the_middle.evaluate(world["model"], world, knobs, threads=1).to_pylist()
     rows = {row["slice"]: row for row in table}
     assert rows["exact match, line"]["value"] == 1.0 and rows["exact match, body"]["value"] == 0.0
-    assert rows["exact match, line, prefix first"]["value"] == 1.0 and len(rows) == 2 * sum(map(bool, cases.values()))
+    assert rows["exact match, line, prefix first"]["value"] == 1.0 and len(rows) == 2 * sum(map(bool, cases.values())) + 2
+    ended, alone = (rows[f"exact match, line, to the line's end{how}"] for how in ("", ", left to right"))
+    assert (ended["value"], alone["value"]) == (1.0, 0.0) and ended["cases"] == alone["cases"] == len(cases["line"])
     assert json.loads(rows["exact match, line"]["detail"])["examples"][0]["right"] is True
     example = json.loads(rows["exact match, body"]["detail"])["examples"][0]
     assert (example["guess"], example["right"]) == ("?", False)
@@ -117,18 +122,43 @@ def test_right_middles_are_counted_by_kind(world: dict[str, Path], monkeypatch: 
 def test_a_middle_that_was_cut_at_the_limit_did_not_end_and_is_wrong(
     world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ):
-    def generate(network, tokenizer, prompts, max_tokens, begins, until):
+    def generate(network, tokenizer, prompts, max_tokens, begins, until, stop=()):
         blanks = [" " * (max_tokens - len(case.middle.encode())) for case in cases]
         return [tokenizer.encode(case.middle + blank).tolist() for case, blank in zip(cases, blanks, strict=True)]
 
     cases = middles.held_out(world["test_shards"], 2)["line"]
     monkeypatch.setattr(writing, "generate", generate)
     monkeypatch.setattr(middles, "held_out", lambda shards, count: {"line": cases})
-    row, _ = fill_in_the_middle.evaluate(world["model"], world, {"cases": 2, "max_bytes": 45}, 1).to_pylist()
+    row, *_ = fill_in_the_middle.evaluate(world["model"], world, {"cases": 2, "max_bytes": 45}, 1).to_pylist()
     assert row["value"] == 0.0
     example = json.loads(row["detail"])["examples"][0]
     assert example["guess"].endswith("…") and example["right"] is False
     assert fill_in_the_middle.same(example["guess"].removesuffix("…"), example["rest"])
+
+
+def test_an_editor_shows_a_line_to_its_end_whether_or_not_the_model_would_stop_there(
+    world: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    def generate(network, tokenizer, prompts, max_tokens, begins, until, stop=()):
+        return [tokenizer.encode(f"{case.middle}\nand more{' ' * max_tokens}").tolist() for case in cases]
+
+    cases = middles.held_out(world["test_shards"], 2)["line"]
+    monkeypatch.setattr(writing, "generate", generate)
+    monkeypatch.setattr(middles, "held_out", lambda shards, count: {"line": cases})
+    knobs = {"cases": 2, "max_bytes": 60}
+    rows = {
+        row["slice"]: row["value"]
+        for row in fill_in_the_middle.evaluate(world["model"], world, knobs, threads=1).to_pylist()
+    }
+    assert rows["exact match, line"] == 0.0 and rows["exact match, line, to the line's end"] == 1.0
+
+
+def test_left_to_right_the_model_reads_the_prefix_alone():
+    tokenizer = learn_bpe([TEXT] * 3, 320, "gpt-2")
+    case = middles.Case("line", "m.py", "import os\nos.pa", "th.join(a)", "\nprint()\n")
+    network = SimpleNamespace(config=SimpleNamespace(context_length=64))
+    prompt = fill_in_the_middle.left_to_right(network, tokenizer, case, 9)
+    assert (tokenizer.decode(prompt.tokens), prompt.begin) == ("import os\nos.", b"pa")
 
 
 def test_a_model_trained_without_is_a_gap_with_the_reason(world: dict[str, Path], tmp_path: Path):

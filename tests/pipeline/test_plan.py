@@ -101,6 +101,12 @@ def test_own_directories_of_one_name_stay_apart_and_keep_their_names_whatever_st
     assert [source["name"] for source in own_sources(["b/src", "a/src"])] == [other, one]
 
 
+def test_a_run_on_own_code_bears_the_codes_name():
+    assert plan(name="mine", code=["~/src/My Project/"]).run.name.startswith("mine-My-Project-")
+    assert plan(name="mine", code=["a/src", "b/src", "lib"]).run.name.startswith("mine-src-lib-")
+    assert len(plan(name="mine", code=["x" * 99, "y" * 99]).run.name.rpartition("-")[0]) <= 40
+
+
 def test_the_text_of_a_mapping_does_not_depend_on_the_order_of_its_keys():
     assert repr(ordered({"b": [{"d": 1, "c": 2}], "a": 0})) == repr({"a": 0, "b": [{"c": 2, "d": 1}]})
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})

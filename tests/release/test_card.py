@@ -77,3 +77,20 @@ def test_what_was_not_measured_is_said_not_to_have_been():
     sentences = list(limits.bad_at({"synthesis": [], "memorisation": []}, 512, None))
     assert len(sentences) == 8 and sum("not measured" in sentence for sentence in sentences) == 5
     assert not any("None" in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize(("ended", "alone", "helps"), [(0.3, 0.2, True), (0.2, 0.2, False), (0.1, 0.2, False)])
+def test_a_card_claims_to_read_what_stands_behind_the_cursor_only_where_that_helps(
+    ended: float, alone: float, helps: bool
+):
+    values = {"line": 0.0, "body": 0.0, "line, to the line's end": ended}
+    values["line, to the line's end, left to right"] = alone
+    rows = [
+        {"slice": f"exact match, {name}", "value": value, "low": None, "high": None, "unit": "share", "cases": 9}
+        for name, value in values.items()
+    ]
+    tables = {"fill_in_the_middle": rows}
+    assert limits.fills_in(tables) is helps and not limits.fills_in({})
+    sentence = next(one for one in limits.bad_at(tables, 512, None) if one.startswith("Filling in"))
+    shares = [int(part.split()[-1]) for part in sentence.split(" %")[:-1]]
+    assert shares == [0, 0, round(100 * ended), round(100 * alone)]

@@ -118,6 +118,13 @@ def test_the_page_says_what_its_figures_were_measured_on(report: SimpleNamespace
     assert "on packages that training never saw." in packages
 
 
+def test_a_run_that_went_on_from_a_model_says_so(report: SimpleNamespace, tmp_path: Path):
+    page.write(tmp_path / "x-1", report.inputs, {"train": {"init_from": "resources/pretrained"}})
+    told = " ".join(Reader((tmp_path / "x-1/report/index.html").read_text(encoding="utf-8")).text.split())
+    assert "which went on from resources/pretrained with" in told and "is not counted here" in told
+    assert "went on from" not in Reader(report.html).text
+
+
 def test_a_guess_is_colored_by_the_metrics_own_verdict(report: SimpleNamespace, tmp_path: Path):
     guesses = (("x", False), ("y", True))
     examples = [{"before": "", "rest": "x", "guess": guess, "right": right} for guess, right in guesses]

@@ -7,6 +7,10 @@ wrong.
 It is asked twice: as every way into the model asks (suffix first, the cursor's partial token healed; see
 `inference.context`), and in the order prefix, suffix, middle, as other programs ask. To write on from a prefix that
 stands far back a model has to find it again, which small ones cannot.
+
+An editor's suggestion ends with its line, whether or not the model would end there. So missing lines are judged up to
+the line's end as well, and beside that stands what the same model writes left to right, with nothing of the suffix:
+the difference is what reading it is worth.
 """
 
 from __future__ import annotations
@@ -17,12 +21,12 @@ from typing import Any
 import pyarrow as pa
 
 from charmer.common.progress import Progress
-from charmer.evaluation.support import middles, subject, writing
+from charmer.evaluation.support import lines, middles, subject, writing
 from charmer.evaluation.support.cases import case_id, share
 from charmer.evaluation.support.table import Row, gap, table
 from charmer.evaluation.support.writing import Written
 from charmer.inference import context
-from charmer.inference.healing import Prompt
+from charmer.inference.healing import Prompt, healed
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -31,11 +35,14 @@ ROWS = 32  # cases that are written at once
 EXAMPLES = 12
 PREFIX_FIRST = ", prefix first"
 ORDERS = ("", PREFIX_FIRST)  # by what stands behind a slice's name
+TO_THE_END = ", to the line's end"
+LEFT_TO_RIGHT = ", to the line's end, left to right"
 
 
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
     """Slices: "exact match, line", "exact match, span" and "exact match, body"; blanks at line ends do not count. Each
-    once more with ", prefix first" behind it.
+    once more with ", prefix first" behind it, and those lines that are no more than one once more "to the line's end",
+    with and without the text behind.
 
     Args:
         model: the model's folder; where its `settings.json` says that it was trained without, the table is a gap.
@@ -61,15 +68,40 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         for kind, cases in found.items()
         for order in ORDERS
     }
-    with Progress("fill in the middle", sum(map(len, asked.values())), "case") as progress:
-        for (kind, order), prompts in asked.items():
+    single = [place for place, case in enumerate(found["line"]) if "\n" not in case.middle]
+    left = [left_to_right(network, tokenizer, found["line"][place], settings["max_bytes"]) for place in single]
+    stops = lines.ends(tokenizer)
+    with Progress("fill in the middle", sum(map(len, asked.values())) + len(left), "case") as progress:
+
+        def written(prompts: list[Prompt], **knobs: Any) -> list[Written]:
             guesses: list[Written] = []
             for first in range(0, len(prompts), ROWS):
                 part = prompts[first : first + ROWS]
-                guesses += writing.continuations(network, tokenizer, part, settings["max_bytes"])
+                guesses += writing.continuations(network, tokenizer, part, settings["max_bytes"], **knobs)
                 progress.advance(len(part))
+            return guesses
+
+        for (kind, order), prompts in asked.items():
+            guesses = written(prompts)
             rows += _row(kind + order, found[kind], guesses)
+            if (kind, order) == ("line", ""):
+                cases = [found[kind][place] for place in single]
+                rows += _row(kind + TO_THE_END, cases, [_first_line(guesses[place]) for place in single])
+                rows += _row(kind + LEFT_TO_RIGHT, cases, [_first_line(one) for one in written(left, stop=stops)])
     return table("fill_in_the_middle", rows)
+
+
+def left_to_right(network: Transformer, tokenizer: Tokenizer, case: middles.Case, max_bytes: int) -> Prompt:
+    """What the model reads without the text behind: as much of the prefix as leaves room for the middle."""
+    nearest = healed(tokenizer, case.prefix[-context.LONGEST * network.config.context_length :])
+    size = writing.room(network, tokenizer, nearest.tokens, max_bytes)
+    return Prompt([tokenizer.eof, *nearest.tokens][-size:], nearest.begin)
+
+
+def _first_line(guess: Written) -> Written:
+    """What an editor shows of it."""
+    line, newline, _ = guess.text.partition("\n")
+    return Written(line, guess.ended or bool(newline))
 
 
 def _room(network: Transformer, tokenizer: Tokenizer, case: middles.Case, max_bytes: int) -> int:

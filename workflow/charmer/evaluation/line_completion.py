@@ -47,7 +47,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     """
     network, tokenizer = subject.load(model, threads)
     cases = lines.held_out(data["test_shards"], settings["lines"])
-    stops = [tokenizer.eof, *(id_ for id_ in range(tokenizer.vocab_size) if tokenizer.token_bytes(id_)[:1] == b"\n")]
+    stops = lines.ends(tokenizer)
     before, inside = ([case for case in cases if case.inside is within] for within in (False, True))
     sets = (("", before, False), (", inside a word", inside, True), (", inside a word, not healed", inside, False))
     found: list[Row] = []

@@ -25,13 +25,12 @@ from jsonschema import Draft202012Validator
 from charmer.common.failure import Failure
 from charmer.common.nested import flattened, nested
 from charmer.pipeline.naming import RESULTS, digest
-from charmer.pipeline.plan import Plan
+from charmer.pipeline.plan import NAME_LENGTH, Plan
 from charmer.pipeline.settings import Settings, hint, knobs, merged, read, resolve
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "grid.schema.yaml"
 METRICS = ["bits_per_byte", "repetition"]
 FORECAST = "forecast"  # the value, on every axis, of the larger run that a law is tested on
-NAME_LENGTH = 40  # of a run's readable name, as the schema of the configuration bounds it
 
 Point = dict[str, str]  # axis -> label of the value
 

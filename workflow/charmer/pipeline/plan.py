@@ -19,6 +19,7 @@ from charmer.pipeline.naming import RESULTS, digest, ordered
 from charmer.pipeline.needs import reads_broken
 from charmer.pipeline.settings import Settings
 
+NAME_LENGTH = 40  # of a run's readable name, as the schema of the configuration bounds it
 RUN_CODE = {"synthesis", "humaneval", "repair"}  # metrics that run what the model wrote
 
 
@@ -107,7 +108,7 @@ class Plan:
         )
         lineage |= breakage if any(map(reads_broken, evaluate["metrics"])) else {}
         chosen = {metric: _knobs(evaluate, metric) for metric in evaluate["metrics"]}
-        run = _variant("runs", settings["name"], {**lineage, "evaluate": chosen})
+        run = _variant("runs", _readable(settings), {**lineage, "evaluate": chosen})
         part_mb = settings["scatter"]["part_mb"]
         return cls(sources, corpus, broken, vocab, windows, model, metrics, run, exports, part_mb)
 
@@ -146,9 +147,19 @@ def own_sources(paths: list[str]) -> list[Settings]:
     """
     sources = []
     for path in dict.fromkeys(paths):
-        plain = re.sub(r"[^A-Za-z0-9]+", "-", Path(path).absolute().name).strip("-") or "code"
-        sources.append({"name": f"own-{plain[:24]}-{digest(path)}", "kind": "directory", "path": path, "own": True})
+        sources.append({"name": f"own-{_plain(path)}-{digest(path)}", "kind": "directory", "path": path, "own": True})
     return sources
+
+
+def _plain(path: str) -> str:
+    """A directory's own name, in what a file's name may hold anywhere."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", Path(path).absolute().name).strip("-")[:24].rstrip("-") or "code"
+
+
+def _readable(settings: Settings) -> str:
+    """A run's name for people: that of the preset, and of the directories of `code`."""
+    names = dict.fromkeys(map(_plain, settings["code"]))
+    return "-".join([settings["name"], *names])[:NAME_LENGTH].rstrip("-.")
 
 
 def _relevant_vocab(section: Settings, copied: bool) -> Settings:

@@ -103,6 +103,7 @@ def context(
         },
         "samples": [_sample(sample) for sample in headline.samples(tables.get("samples", []))[:SAMPLES]],
         "doctor": limits.doctors_words(doctor.verdicts(tables.get("doctor", []))) if "doctor" in tables else None,
+        "fills_in": limits.fills_in(tables),
         "bad_at": list(limits.bad_at(tables, config.context_length, bytes_per_token)),
         "never": limits.NEVER,
         "files": described,

@@ -12,6 +12,7 @@ from typing import Any
 from charmer.report import numbers
 from charmer.report.inputs import Rows, pick
 
+ENDED, ALONE = "to the line's end", "to the line's end, left to right"  # of the lines that fill_in_the_middle asks for
 NEVER = (
     "Running what it writes without reading it: it knows no intent, and a program that runs may do anything.",
     "Deciding alone: a review, a security check, a grade, a judgement about whoever wrote a piece of code.",
@@ -83,7 +84,17 @@ def _middles(tables: Mapping[str, Rows]) -> str:
     line, body = (_share(tables, "fill_in_the_middle", f"exact match, {kind}") for kind in ("line", "body"))
     if line is None or body is None:
         return "It was not measured filling in what is missing between two pieces of code."
-    return f"Filling in the middle, it finds {line} of missing lines and {body} of missing bodies word for word."
+    whole = f"Filling in the middle, it finds {line} of missing lines and {body} of missing bodies word for word"
+    ended, alone = (_share(tables, "fill_in_the_middle", f"exact match, line, {how}") for how in (ENDED, ALONE))
+    if ended is None or alone is None:
+        return f"{whole}."
+    return f"{whole}; stopped at the line's end, as an editor does, {ended}, and {alone} without the text behind it."
+
+
+def fills_in(tables: Mapping[str, Rows]) -> bool:
+    """Whether the text behind a gap helps it: more lines are found than from left to right."""
+    ended, alone = (pick(tables.get("fill_in_the_middle", []), f"exact match, line, {how}") for how in (ENDED, ALONE))
+    return ended is not None and alone is not None and ended["value"] > alone["value"]
 
 
 def _bugs(tables: Mapping[str, Rows]) -> str:

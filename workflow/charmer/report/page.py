@@ -75,6 +75,7 @@ def write(run: Path, inputs: Mapping[str, Path], settings: dict[str, Any]) -> No
         "samples": samples,
         "verdicts": verdicts,
         "training": training,
+        "start": settings.get("train", {}).get("init_from", ""),
         "counts": counts,
         "packages": found.table("packages", PACKAGE_COLUMNS),
         "statistics": found.document("statistics", STATISTICS_KEYS),

@@ -38,7 +38,7 @@ CAPTIONS = {
     "the whole rest of the line: the share of keystrokes that this saves, and of lines that end so.",
     "fill_in_the_middle": "Lines, spans of characters and function bodies taken out of held-out files and written back "
     "exactly, but for blanks at the ends of lines. Asked suffix first, as every way into the model asks, and prefix "
-    "first.",
+    "first. To the line's end: what an editor shows, beside what the model writes without the text behind.",
     "calibration": "How often the best guess was right, by the probability that the model gave it. On the stroke it is "
     "right as often as it says, below it is too sure. The larger a dot, the more guesses.",
     "fine_tuning": "The model before and after it was fitted to your own code: your held-out files, those of others, "

@@ -16,6 +16,7 @@ from pathlib import Path
 from charmer.common.failure import Failure
 from charmer.evaluation.support import heldout
 from charmer.tokens.shards import batches as read_shards
+from charmer.tokens.tokenizer import Tokenizer
 
 EARLIER_LINES = 3  # of code that a case has before it, at least
 WORD = 4  # letters of a word that is cut inside, at least
@@ -36,6 +37,12 @@ class Case:
     before: str
     rest: str
     inside: bool
+
+
+def ends(tokenizer: Tokenizer) -> list[int]:
+    """The tokens that end a line: those that begin with a newline, and the end of the text."""
+    ids = range(tokenizer.vocab_size)
+    return [tokenizer.eof, *(index for index in ids if tokenizer.token_bytes(index)[:1] == b"\n")]
 
 
 def held_out(shards: Path, count: int) -> list[Case]:
