@@ -61,6 +61,40 @@ def test_edits_stay_inside_of_functions_and_away_from_docstrings():
     assert {edit.start for edit in slips(Source("total = 3 + 4\n"))} >= {8, 10}
 
 
+SCRIPT = """import sys
+
+SIZES = [1, 2, 3]
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+if sys.version_info < (3, 9):
+    import old
+total = 0
+for size in SIZES:
+    total = size
+print(mean(total))
+if __name__ == "__main__":
+    import new
+    sys.exit(1)
+"""
+
+
+def test_what_runs_at_the_top_of_a_module_is_looked_into_beside_its_functions():
+    lines = {SCRIPT.count("\n", 0, edit.start) + 1 for edit in slips(Source(SCRIPT))}
+    assert lines == {7, 13, 14, 15, 16, 18}  # no table, no import, no plain number
+    texts = [apply(SCRIPT, edit) for edit in slips(Source(SCRIPT))]
+    assert SCRIPT.replace("total = size", "total += size") in texts
+    assert SCRIPT.replace("mean(total)", "mean(size)") in texts
+
+
+def test_nothing_returns_at_the_top_of_a_module():
+    for text in ("print(3)\n", SCRIPT):
+        assert not any(edit.replacement == "return " and edit.start > text.find("return") for edit in slips(Source(text)))
+
+
 def test_with_the_threshold_off_every_spot_is_a_finding_the_surest_first(uniform):
     found = check(*uniform, BOX, "box.py", false_alarms=math.inf)
     assert [finding.score for finding in found] == sorted((finding.score for finding in found), reverse=True)

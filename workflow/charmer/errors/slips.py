@@ -1,8 +1,8 @@
 """The single slips that may stand in code that runs, each as the edit that undoes it: what `check` asks a model about.
 
 Notable here: these are far fewer than what a search with tests tries (`charmer.errors.candidates`), since every one of
-them may raise a false alarm. Only functions are looked into, and a whole module where it has none: a table at the top
-has no neighbours from which anybody could tell that an entry is wrong.
+them may raise a false alarm. Looked into are functions, and at the top of a module what runs: a table there has no
+neighbours from which anybody could tell that an entry is wrong.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ BUILTINS = frozenset(dir(builtins))
 METHODS = frozenset(name for kind in (str, dict, list) for name in dir(kind) if name[0] != "_")
 DECORATORS = ("property", "staticmethod", "classmethod")
 MOST_DECORATORS = 6  # of the module's own that are offered for one function
+COMPUTED = (ast.BinOp, ast.BoolOp, ast.Compare, ast.UnaryOp, ast.IfExp, ast.Subscript, ast.Call)
+COMPUTED += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)  # what a script assigns, and a table is none of
+DESCRIBES = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 Change = tuple[int, int, str]
 
 
@@ -48,15 +51,31 @@ def slips(source: Source) -> list[Edit]:
 
 
 def _inside(source: Source) -> list[tuple[int, int]]:
-    """The bodies of the outermost functions, or the whole text where there are none."""
-    found: list[tuple[int, int]] = []
+    """The bodies of the outermost functions, and the statements that run at the top."""
+    found = [source.span(node) for node in source.tree.body if _runs(node)]
     for node in source.nodes:
         if isinstance(node, FUNCTIONS):
             documented = ast.get_docstring(node, clean=False) is not None and len(node.body) > 1
             low, high = source.span(node.body[documented])[0], source.span(node)[1]
             if not any(first <= low and high <= last for first, last in found):
                 found.append((low, high))
-    return found or [(0, len(source.text))]
+    return found
+
+
+def _runs(statement: ast.stmt) -> bool:
+    """Whether a statement at the top does something, as those of a script do, and does not only describe."""
+    match statement:
+        case ast.Expr(value=value):
+            return not isinstance(value, ast.Constant)
+        case ast.Assign(value=ast.expr() as value) | ast.AnnAssign(value=ast.expr() as value):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            constant = all(isinstance(target, ast.Name) and target.id.isupper() for target in targets)
+            return isinstance(value, COMPUTED) and not constant
+        case ast.If(test=test) if any(isinstance(one, ast.Name) and one.id == "__name__" for one in ast.walk(test)):
+            return True
+        case ast.If() | ast.Try() | ast.TryStar() | ast.With():
+            return not any(isinstance(one, DESCRIBES) for one in ast.walk(statement))
+    return isinstance(statement, ast.For | ast.While | ast.AugAssign | ast.Assert | ast.Match | ast.Raise)
 
 
 def _loads(source: Source) -> Iterator[ast.Name]:
@@ -72,11 +91,13 @@ def _relatives(word: str) -> list[str]:
 
 
 def name(source: Source) -> Iterator[Change]:
-    """Another variable of the same function, or a built-in function that is taken for this one."""
+    """Another variable of the same function, or of the module's top, or a built-in function that is taken for this."""
+    assigned = {node.id for node in source.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    top = [word for word in source.local_names(source.tree) if word in assigned]
     for node in _loads(source):
-        local = source.local_names(node)
+        local = top if source.function(node) is None else source.local_names(node)
         others = _relatives(node.id)
-        if node.id in local and source.function(node) is not None:
+        if node.id in local:
             place = local.index(node.id)
             near = sorted((abs(place - other), word) for other, word in enumerate(local) if other != place)
             others = [word for _, word in near[:NEAREST]]
@@ -141,7 +162,8 @@ def lost(source: Source) -> Iterator[Change]:
         if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant | ast.Await | ast.Yield):
             body = getattr(parent, "body", [])
             orelse = getattr(parent, "orelse", [])
-            if node in (body[-1:] if isinstance(body, list) else []) + (orelse[-1:] if orelse else []):
+            last = node in (body[-1:] if isinstance(body, list) else []) + (orelse[-1:] if orelse else [])
+            if last and source.function(node) is not None:
                 yield source.span(node)[0], source.span(node)[0], "return "
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             inner = isinstance(parent, ast.Attribute) and node.attr not in METHODS
