@@ -68,6 +68,52 @@ def test_the_repair_is_among_those_that_pass(name):
         assert syntax.touched(broken, edit) <= 5
 
 
+WIDER = '''
+import unittest
+
+
+@unittest.skipIf(
+    condition,
+    reason="it's old",
+)
+@unittest.skipUnless(exists("/dev/fd"), "needs it")
+class Shown:
+    def one(self) -> str:
+        text = """Head
+of one, at the margin"""
+        same(show("one", freq="M"), text)
+        text = """Head
+of two"""
+        same(show("two"), text)
+
+    def upgrade(self, table):
+        start(table)
+        create(
+            column("one"),
+        )
+        close(table)
+'''
+WIDER_BREAKS = {  # faults that what looks like the block around them does not hold
+    "quote in a decorator of several lines": ('"it\'s old"', "'it's old\""),
+    "bracket in a decorator": ('("/dev/fd")', '("/dev/fd"'),
+    "sign of a decorator": ("@unittest.skipUnless", "@@unittest.skipUnless"),
+    "comma between texts with lines at the margin": ('"one", ', '"one" '),
+    "arrow of another language": ("->", "=>"),
+    "indentation, seen lines later": ("        create(", "create("),
+}
+
+
+@pytest.mark.parametrize("name", WIDER_BREAKS)
+def test_a_fault_is_mended_wherever_its_block_seems_to_end(name):
+    old, new = WIDER_BREAKS[name]
+    assert WIDER.count(old) == 1
+    broken = WIDER.replace(old, new)
+    found = syntax.passing(broken, syntax.complaint(broken))
+    assert WIDER in [apply(broken, edit) for edit in found]
+    for edit in found:
+        ast.parse(apply(broken, edit))
+
+
 def test_both_places_are_named(uniform):
     text = "value = [1, 2)\n\n\ndef last(rows):\n    total = max(rows\n    return total\n"
     edit = Edit(text.index("\n    return"), text.index("\n    return"), ")", "bracket")
@@ -102,6 +148,14 @@ def test_the_smallest_block_that_holds_the_fault():
     assert broken[part.start : part.end].startswith("    def first")
     assert part.mended(Edit(broken.index("print ") + 5, broken.index("print ") + 6, "("))
     assert not part.mended(Edit(part.start, part.start, ""))
+
+
+def test_no_block_begins_inside_of_a_text_or_leaves_a_decorator_alone():
+    broken = WIDER.replace('"one", ', '"one" ')
+    assert block.smallest(broken, [14, 13]) == block.Block(broken, 0, len(broken), False)
+    broken = "x = 1\n@mark(\n    one\n    two,\n)\n@other\ndef f():\n    pass\nx = 2\n"
+    part = block.smallest(broken, [3])
+    assert (part.start, part.end) == (broken.index("@mark"), broken.index("x = 2"))
 
 
 @pytest.mark.parametrize("text", [SOUND, 'a = \'b\nc = """d', "x\t=\f1\\\n", "\x00é“”", ""])

@@ -1,7 +1,8 @@
 """The smallest part of a text that holds all of its fault, so that hundreds of repairs can be tried by parsing little.
 
-Notable here: a part qualifies when the text parses with `pass` in its place. Then a repair inside makes the whole parse
-exactly when the part parses by itself, as the body of an `if 1:` where it is indented.
+Notable here: a part qualifies when the text parses with `pass` in its place, and so does what stands before it: else the
+part might begin inside of a string. Then a repair inside makes the whole parse exactly when the part parses by itself,
+as the body of an `if 1:` where it is indented.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def smallest(text: str, lines: Iterable[int]) -> Block:
     found = sorted({span for line in lines for span in _spans(rows, line - 1)}, key=lambda span: span[1] - span[0])
     for first, last, blanks in found:
         start, end = starts[first], min(starts[last], len(text))
-        if parses(f"{text[:start]}{blanks}pass\n{text[end:]}"):
+        before = f"{text[:start]}{blanks}pass\n"
+        if parses(before) and parses(before + text[end:]):
             return Block(text, start, end, bool(blanks))
     return Block(text, 0, len(text), False)
 
@@ -78,8 +80,11 @@ def _spans(rows: list[str], line: int) -> Iterator[tuple[int, int, str]]:
         if depth and not _HEAD.match(row, depth):
             continue
         limit = depth
-        after = range(max(first, line) + 1, len(rows))
-        last = next((at for at in after if _ends(rows[at], depth)), len(rows))
+        last = _end(rows, max(first, line) + 1, depth)
+        decorates = row.startswith("@", depth)
+        while decorates and last < len(rows) and _HEAD.match(rows[last], depth):
+            decorates = rows[last].startswith("@", depth)
+            last = _end(rows, last + 1, depth)
         while first and rows[first - 1].startswith(row[:depth] + "@"):
             first -= 1
         yield first, last, row[:depth]
@@ -87,7 +92,11 @@ def _spans(rows: list[str], line: int) -> Iterator[tuple[int, int, str]]:
             return
 
 
-def _ends(row: str, depth: int) -> bool:
-    """Whether a line begins a new statement at most so far in."""
-    blanks = len(row) - len(row.lstrip(" \t"))
-    return bool(row.strip()) and blanks <= depth and not _BACK.match(row, blanks) and row[blanks] != "#"
+def _end(rows: list[str], first: int, depth: int) -> int:
+    """The first line from `first` on that begins a new statement at most so far in; the number of lines where none."""
+    for at in range(first, len(rows)):
+        row = rows[at]
+        blanks = len(row) - len(row.lstrip(" \t"))
+        if row.strip() and blanks <= depth and not _BACK.match(row, blanks) and row[blanks] != "#":
+            return at
+    return len(rows)

@@ -97,7 +97,17 @@ def repairs(
 def passing(text: str, said: Complaint, go_on: Callable[[], None] = always) -> list[Edit]:
     """The repairs that make a text parse, at most `SCORED`, those of the fewest changed pieces."""
     lines = suspects(text, said)
-    part = block.smallest(text, lines)
+    part, whole = block.smallest(text, lines), block.Block(text, 0, len(text), False)
+    found = _inside(part, lines, go_on)
+    if not found and part != whole:  # the fault reaches out of what looked like its block
+        found = _inside(whole, lines, go_on)
+    found.sort(key=lambda edit: (touched(text, edit), edit))
+    return found[:SCORED]
+
+
+def _inside(part: block.Block, lines: list[int], go_on: Callable[[], None]) -> list[Edit]:
+    """The repairs within a part of a text that make it parse."""
+    text = part.text
     kinds: dict[str, list[Edit]] = {}
     known: set[tuple[int, int, str]] = set()
     for edit in mends(text, lines, part.start, part.end):
@@ -112,8 +122,7 @@ def passing(text: str, said: Complaint, go_on: Callable[[], None] = always) -> l
         go_on()
         if touched(text, edit) <= MOST_TOKENS and part.mended(edit):
             found.append(edit)
-    found.sort(key=lambda edit: (touched(text, edit), edit))
-    return found[:SCORED]
+    return found
 
 
 def suspects(text: str, said: Complaint) -> list[int]:
@@ -135,6 +144,11 @@ def _oddly_indented(rows: list[str], line: int) -> list[int]:
     widths = [len(row) - len(row.lstrip(" \t")) for row in rows]
     known = Counter(width for row, width in zip(rows, widths, strict=True) if row.strip())
     found = [line]
+    # The nearest line that is further out and opens no block: if its indentation was lost, all since then are too deep.
+    out = (at for at in range(line - 1, 0, -1) if rows[at - 1].strip() and widths[at - 1] < widths[line - 1])
+    nearest = next(out, None)
+    if nearest is not None and not rows[nearest - 1].lstrip().startswith(("def ", "class ", "async ", "@")):
+        found.append(nearest)
     for at in range(line - 1, max(line - 40, 0), -1):
         row, width = rows[at - 1], widths[at - 1]
         after = next((other for other in range(at, len(rows)) if rows[other].strip()), None)

@@ -50,7 +50,10 @@ RENAMED = {"class": ("cls", "class_", "klass"), "lambda": ("lambda_",), "from": 
 KEYWORDS = sorted(word for word in (*keyword.kwlist, "match", "case") if word.islower())
 BUILTINS = frozenset(dir(builtins))
 SIGNS = str.maketrans("–—−×÷…≤≥≠", "---*/    ")  # noqa: RUF001
-CUT = {"===": "==", "!==": "!=", "=!": "!=", "=>": ">=", "=<": "<=", "=++": "+=", "@@": "@", "::": ":", ",,": ","}
+CUT = {
+    "===": ("==",), "!==": ("!=",), "=!": ("!=",), "=>": (">=", "->"), "=<": ("<=",), "=++": ("+=",), "@@": ("@",),
+    "::": (":",), ",,": (",",),
+}  # fmt: skip
 WHOLE = ("==", "!=", "<=", ">=", ":=", "**", "//", "->", "+=", "-=", "*=", "/=", "%=")
 
 
@@ -170,8 +173,7 @@ def _joined(near: Near) -> Iterator[Change]:
         if one.kind == two.kind == "operator":
             if between and both in WHOLE:
                 yield one.start, two.end, both
-            if both in CUT:
-                yield one.start, two.end, CUT[both]
+            yield from ((one.start, two.end, meant) for meant in CUT.get(both, ()))
         elif one.string == "else" and two.string == "if":
             yield one.start, two.end, "elif"
         elif one.kind == two.kind == "name" and between:
