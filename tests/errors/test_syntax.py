@@ -86,7 +86,9 @@ of one, at the margin"""
 of two"""
         same(show("two"), text)
 
-    def upgrade(self, table):
+    def upgrade(
+        self, table
+    ) -> None:
         start(table)
         create(
             column("one"),
@@ -98,8 +100,10 @@ WIDER_BREAKS = {  # faults that what looks like the block around them does not h
     "bracket in a decorator": ('("/dev/fd")', '("/dev/fd"'),
     "sign of a decorator": ("@unittest.skipUnless", "@@unittest.skipUnless"),
     "comma between texts with lines at the margin": ('"one", ', '"one" '),
-    "arrow of another language": ("->", "=>"),
+    "arrow of another language": ("-> str", "=> str"),
     "indentation, seen lines later": ("        create(", "create("),
+    "bracket that a line begins with": ("    ) -> None", "     -> None"),
+    "bracket between two names of which one stands nowhere else": ("one(self", "oneself"),
 }
 
 

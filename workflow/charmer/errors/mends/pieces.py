@@ -54,6 +54,7 @@ CUT = {
     "===": ("==",), "!==": ("!=",), "=!": ("!=",), "=>": (">=", "->"), "=<": ("<=",), "=++": ("+=",), "@@": ("@",),
     "::": (":",), ",,": (",",),
 }  # fmt: skip
+FIRST = ("self", "cls")  # of a method's parameters
 WHOLE = ("==", "!=", "<=", ">=", ":=", "**", "//", "->", "+=", "-=", "*=", "/=", "%=")
 
 
@@ -197,6 +198,9 @@ def glued(near: Near) -> Iterator[Change]:
     for shape in wanted(near):
         if shape.kind != "name":
             continue
+        for first in FIRST:  # the name of a method stands nowhere else
+            if shape.string.endswith(first) and shape.string != first:
+                yield shape.end - len(first), shape.end - len(first), "("
         blanks = near.blanks(near.line_of(shape.start))
         for at in range(1, len(shape.string)):
             if shape.string[:at] in words and shape.string[at:] in words:

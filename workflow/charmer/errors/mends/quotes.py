@@ -42,6 +42,11 @@ def bracket(near: Near) -> Iterator[Change]:
             if abs(near.line_of(other.start) - line) > 12:
                 continue
             yield (other.end, other.end, sign) if behind else (other.start, other.start, sign)
+            begins = near.starts[near.line_of(other.start) - 1]
+            if behind and not near.text[begins : other.start].strip():  # its line began with the partner
+                yield other.start, other.start, sign
+                if other.start > begins:  # a blank behind it
+                    yield other.start - 1, other.start - 1, sign
             if not behind and near.text[other.start - 1 : other.start] == " ":
                 yield other.start - 1, other.start, sign
         if behind:
