@@ -92,7 +92,9 @@ def test_what_runs_at_the_top_of_a_module_is_looked_into_beside_its_functions():
 
 def test_nothing_returns_at_the_top_of_a_module():
     for text in ("print(3)\n", SCRIPT):
-        assert not any(edit.replacement == "return " and edit.start > text.find("return") for edit in slips(Source(text)))
+        assert not any(
+            edit.replacement == "return " and edit.start > text.find("return") for edit in slips(Source(text))
+        )
 
 
 def test_with_the_threshold_off_every_spot_is_a_finding_the_surest_first(uniform):
@@ -259,3 +261,23 @@ def test_a_finding_says_what_is_wrong(edit, said):
 def test_expressions_inside_of_f_strings_have_no_tokens_of_their_own():
     text = "def line(rows):\n    return f'{rows[len(rows) - 1]} of {len(rows) == 3}'"
     assert all(apply(text, edit) != text for edit in slips(Source(text)))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("class A:\n    def f(b):\n        return b\n", "def f(self, b)"),
+        ("class A:\n    @property\n    def f():\n        return 1\n", "def f(self)"),
+        ("class A:\n    def f(\n        b: int,\n    ):\n        return b\n", "f(\n        self,\n        b: int,\n    )"),
+        ("from contextlib import contextmanager\n\n\ndef f():\n    yield 1\n", "\n@contextmanager\ndef f"),
+        ("import contextlib\n\n\ndef f():\n    yield 1\n", "\n@contextlib.contextmanager\ndef f"),
+    ],
+)
+def test_what_a_functions_head_lost_is_put_back_as_people_write_it(written: str, meant: str):
+    assert sum(meant in apply(written, edit) for edit in slips(Source(written))) == 1
+
+
+@pytest.mark.parametrize("decorator", ["staticmethod", "validator('b')", "fixture"])
+def test_a_method_whose_decorator_may_bring_another_first_argument_lacks_no_self(decorator: str):
+    written = f"class A:\n    @{decorator}\n    def f(b):\n        return b\n"
+    assert not any("self" in edit.replacement for edit in slips(Source(written)))

@@ -111,7 +111,9 @@ def test_right_middles_are_counted_by_kind(world: dict[str, Path], monkeypatch: 
     table = fill_in_the_middle.evaluate(world["model"], world, knobs, threads=1).to_pylist()
     rows = {row["slice"]: row for row in table}
     assert rows["exact match, line"]["value"] == 1.0 and rows["exact match, body"]["value"] == 0.0
-    assert rows["exact match, line, prefix first"]["value"] == 1.0 and len(rows) == 2 * sum(map(bool, cases.values())) + 2
+    assert (
+        rows["exact match, line, prefix first"]["value"] == 1.0 and len(rows) == 2 * sum(map(bool, cases.values())) + 2
+    )
     ended, alone = (rows[f"exact match, line, to the line's end{how}"] for how in ("", ", left to right"))
     assert (ended["value"], alone["value"]) == (1.0, 0.0) and ended["cases"] == alone["cases"] == len(cases["line"])
     assert json.loads(rows["exact match, line"]["detail"])["examples"][0]["right"] is True

@@ -1,8 +1,8 @@
 """The smallest part of a text that holds all of its fault, so that hundreds of repairs can be tried by parsing little.
 
-Notable here: a part qualifies when the text parses with `pass` in its place, and so does what stands before it: else the
-part might begin inside of a string. Then a repair inside makes the whole parse exactly when the part parses by itself,
-as the body of an `if 1:` where it is indented.
+Notable here: a part qualifies when the text parses with `pass` in its place, and so does what stands before it: else
+the part might begin inside of a string. Then a repair inside makes the whole parse exactly when the part parses by
+itself, as the body of an `if 1:` where it is indented.
 """
 
 from __future__ import annotations

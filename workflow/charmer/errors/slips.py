@@ -28,6 +28,8 @@ CONFUSED = (  # as `tokens.FAMILIES`: what runs either way
 )
 BUILTINS = frozenset(dir(builtins))
 METHODS = frozenset(name for kind in (str, dict, list) for name in dir(kind) if name[0] != "_")
+KEEP_SELF = ("property", "cached_property", "abstractmethod", "setter", "getter", "deleter", "override", "final")
+MANAGERS = ("contextmanager", "asynccontextmanager")  # decorators of generators, where the module has their name
 DECORATORS = ("property", "staticmethod", "classmethod")
 MOST_DECORATORS = 6  # of the module's own that are offered for one function
 COMPUTED = (ast.BinOp, ast.BoolOp, ast.Compare, ast.UnaryOp, ast.IfExp, ast.Subscript, ast.Call)
@@ -195,15 +197,20 @@ def self(source: Source) -> Iterator[Change]:
     for function in source.nodes:
         if isinstance(function, FUNCTIONS) and _lost_self(source, function):
             place = source.text.find("(", source.span(function)[0]) + 1
-            yield place, place, "self, " if function.args.args or function.args.kwonlyargs else "self"
+            first = place + len(source.text[place:]) - len(source.text[place:].lstrip())
+            blanks = source.text[place:first]
+            if "\n" in blanks and source.text[first] not in ")#":  # a line for each parameter
+                yield first, first, f"self,{blanks}"
+            else:
+                yield place, place, "self, " if function.args.args or function.args.kwonlyargs else "self"
 
 
 def _lost_self(source: Source, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a method without decorators does not take itself."""
+    """Whether a method, with no decorator from which it might get another first argument, does not take itself."""
     arguments = [*function.args.posonlyargs, *function.args.args]
     return (
         isinstance(source.parents.get(function), ast.ClassDef)
-        and not function.decorator_list
+        and all(source.of(one).rpartition(".")[2] in KEEP_SELF for one in function.decorator_list)
         and not function.args.vararg
         and function.name not in ("__new__", "__init_subclass__", "__class_getitem__")
         and (not arguments or arguments[0].arg not in ("self", "cls", "mcs", "mcls", "_"))
@@ -244,6 +251,7 @@ def word(source: Source) -> Iterator[Change]:
 def decorator(source: Source) -> Iterator[Change]:
     """A decorator before a method that has none like it: a usual one, or one of the module's own."""
     own: dict[str, None] = {}
+    imported = _managers(source)
     for node in source.nodes:
         if isinstance(node, FUNCTIONS):
             own |= dict.fromkeys(source.of(one) for one in node.decorator_list if one.lineno == one.end_lineno)
@@ -256,9 +264,26 @@ def decorator(source: Source) -> Iterator[Change]:
         blanks = source.lines[first - 1][: len(source.lines[first - 1]) - len(source.lines[first - 1].lstrip())]
         setter = [f"{node.name}.setter"] if method else []
         usual = [one for one in own if not one.endswith(".setter")][:MOST_DECORATORS]
-        for other in dict.fromkeys([*(DECORATORS if method else ()), *setter, *usual]):
+        managers = imported if any(isinstance(one, ast.Yield) for one in ast.walk(node)) else []
+        for other in dict.fromkeys([*(DECORATORS if method else ()), *setter, *managers, *usual]):
             if not has & {other, *DECORATORS}:
                 yield source.line_start(first), source.line_start(first), f"{blanks}@{other}\n"
+
+
+def _managers(source: Source) -> list[str]:
+    """The decorators of context managers, as a module's imports name them."""
+    found: list[str] = []
+    for node in source.nodes:
+        if isinstance(node, ast.Import):
+            found += [
+                f"{one.asname or one.name}.{kind}"
+                for one in node.names
+                if one.name == "contextlib"
+                for kind in MANAGERS
+            ]
+        elif isinstance(node, ast.ImportFrom) and node.module == "contextlib":
+            found += [one.asname or one.name for one in node.names if one.name in MANAGERS]
+    return found
 
 
 def text(source: Source) -> Iterator[Change]:
