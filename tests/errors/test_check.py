@@ -268,7 +268,7 @@ def test_expressions_inside_of_f_strings_have_no_tokens_of_their_own():
     [
         ("class A:\n    def f(b):\n        return b\n", "def f(self, b)"),
         ("class A:\n    @property\n    def f():\n        return 1\n", "def f(self)"),
-        ("class A:\n    def f(\n        b: int,\n    ):\n        return b\n", "f(\n        self,\n        b: int,\n    )"),
+        ("class A:\n    def f(\n        b: int,\n    ):\n        return b\n", "f(\n        self,\n        b: int,"),
         ("from contextlib import contextmanager\n\n\ndef f():\n    yield 1\n", "\n@contextmanager\ndef f"),
         ("import contextlib\n\n\ndef f():\n    yield 1\n", "\n@contextlib.contextmanager\ndef f"),
     ],

@@ -32,9 +32,10 @@ KEEP_SELF = ("property", "cached_property", "abstractmethod", "setter", "getter"
 MANAGERS = ("contextmanager", "asynccontextmanager")  # decorators of generators, where the module has their name
 DECORATORS = ("property", "staticmethod", "classmethod")
 MOST_DECORATORS = 6  # of the module's own that are offered for one function
-COMPUTED = (ast.BinOp, ast.BoolOp, ast.Compare, ast.UnaryOp, ast.IfExp, ast.Subscript, ast.Call)
-COMPUTED += (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)  # what a script assigns, and a table is none of
-DESCRIBES = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+COMPUTATIONS = ast.BinOp | ast.BoolOp | ast.Compare | ast.UnaryOp | ast.IfExp | ast.Subscript | ast.Call
+COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+COMPUTED = COMPUTATIONS | COMPREHENSIONS  # what a script assigns, and a table is none of
+DESCRIBES = FUNCTIONS | ast.ClassDef | ast.Import | ast.ImportFrom
 Change = tuple[int, int, str]
 
 
