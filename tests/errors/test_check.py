@@ -271,10 +271,38 @@ def test_expressions_inside_of_f_strings_have_no_tokens_of_their_own():
         ("class A:\n    def f(\n        b: int,\n    ):\n        return b\n", "f(\n        self,\n        b: int,"),
         ("from contextlib import contextmanager\n\n\ndef f():\n    yield 1\n", "\n@contextmanager\ndef f"),
         ("import contextlib\n\n\ndef f():\n    yield 1\n", "\n@contextlib.contextmanager\ndef f"),
+        ("class A:\n    def f(**kw):\n        return kw\n", "def f(self, **kw)"),
+        ("class A:\n    def f(a, /):\n        return a\n", "def f(self, a, /)"),
     ],
 )
 def test_what_a_functions_head_lost_is_put_back_as_people_write_it(written: str, meant: str):
     assert sum(meant in apply(written, edit) for edit in slips(Source(written))) == 1
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "class A(Interface):\n    def f(b):\n        return b\n",
+        "class A(Enum):\n    def _generate_next_value_(name, start, count, last):\n        return name\n",
+        "from contextlib import contextmanager\n\n\nasync def f():\n    yield 1\n",
+        "import contextlib\nfrom contextlib import contextmanager\n\n\n@contextmanager\ndef f():\n    yield 1\n",
+        "from contextlib import contextmanager\n\n\ndef f():\n    def g():\n        yield 1\n    return g\n",
+    ],
+)
+def test_heads_that_lost_nothing(written: str):
+    found = [edit.replacement for edit in slips(Source(written)) if edit.kind in ("self", "decorator")]
+    assert not any("self" in one or "contextmanager" in one for one in found)
+
+
+def test_variables_of_a_modules_top_are_those_that_it_assigns_to():
+    text = "import re\na = 1\nb = [c for c in (a, 2)]\n\n\ndef f(d):\n    e = d\n    return e\n\n\nprint(a)\n"
+    meant = {edit.replacement for edit in slips(Source(text)) if edit.start == text.rindex("a)")}
+    assert meant == {"b"}
+
+
+def test_a_sign_turned_round_is_turned_back():
+    text = "def f(a, b):\n    a =+ b\n    return a\n"
+    assert text.replace("=+", "+=") in [apply(text, edit) for edit in slips(Source(text))]
 
 
 @pytest.mark.parametrize("decorator", ["staticmethod", "validator('b')", "fixture"])

@@ -180,16 +180,7 @@ PLANTED = {  # what was meant -> what was written
 }
 
 
-WEAK = "since the weights were fitted to 4,096 entries this swap stands fifth until a language model speaks as well"
-
-
-@pytest.mark.parametrize(
-    "meant",
-    [
-        pytest.param(one, marks=pytest.mark.xfail(reason=WEAK, strict=True)) if one == "made.add(number, row)" else one
-        for one in PLANTED
-    ],
-)
+@pytest.mark.parametrize("meant", PLANTED)
 def test_a_planted_slip_stands_first_without_a_language_model(meant):
     written = SOUND.replace(meant, PLANTED[meant])
     assert written != SOUND

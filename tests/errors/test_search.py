@@ -129,7 +129,7 @@ def test_a_deadline_ends_the_reading_and_not_the_answer(uniform):
     assert edits and found.max() < UNREAD
     assert mender.proposals(TEXT)[1].max() > UNREAD
     with pytest.raises(TimeoutError):
-        mender.slips(TEXT, 3, over)
+        mender.slips("print(1 + 2)\n", 3, over)
     with pytest.raises(TimeoutError):
         mender.repairs("f(1", over)
 

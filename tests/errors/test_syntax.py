@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from charmer.errors import block, syntax
+from charmer.errors import block, fault, syntax
 from charmer.errors.edits import Edit, apply
 from charmer.errors.shapes import shapes
 
@@ -118,11 +118,68 @@ def test_a_fault_is_mended_wherever_its_block_seems_to_end(name):
         ast.parse(apply(broken, edit))
 
 
+MEANT = {  # what people write who come from elsewhere, or slip in ways that are no single piece
+    'def double(x):\nreturn 2 * x\n': 'def double(x):\n    return 2 * x\n',
+    'if x:\n    a()\nElse:\n    b()\n': 'if x:\n    a()\nelse:\n    b()\n',
+    'if x:\n    a()\nelse if y:\n    b()\n': 'if x:\n    a()\nelif y:\n    b()\n',
+    'if x:\n    a()\nelse y:\n    b()\n': 'if x:\n    a()\nelif y:\n    b()\n',
+    'while x:\n    i++\n': 'while x:\n    i += 1\n',
+    'if x => 3:\n    a()\n': 'if x >= 3:\n    a()\n',
+    'if x && y:\n    a()\n': 'if x and y:\n    a()\n',
+    'for x on xs:\n    a(x)\n': 'for x in xs:\n    a(x)\n',
+    'import sqrt from math\n': 'from math import sqrt\n',
+    'import numpy a np\n': 'import numpy as np\n',
+    'y = x > 3 ? 1 : 2\n': 'y = 1 if x > 3 else 2\n',
+    'chmod(path, 0755)\n': 'chmod(path, 0o755)\n',
+    "print('It's nice')\n": 'print("It\'s nice")\n',
+    'print(“Hello, world”)\n': 'print("Hello, world")\n',
+    'read("C:\\Users\\me")\n': 'read(r"C:\\Users\\me")\n',
+    'print(f"Hello {name")\n': 'print(f"Hello {name}")\n',
+    'print("""Usage:\n  a\n  b)\n': 'print("""Usage:\n  a\n  b""")\n',
+    'try:\n    a()\nexcept KeyError, OSError:\n    b()\n': 'try:\n    a()\nexcept (KeyError, OSError):\n    b()\n',
+    'def f(a, b\n    return a\n': 'def f(a, b):\n    return a\n',
+    'def main:\n    pass\n': 'def main():\n    pass\n',
+    'class A:\n    def f self:\n        pass\n': 'class A:\n    def f(self):\n        pass\n',
+    '@dataclassfrozen=True)\nclass A:\n    x = 1\n': '@dataclass(frozen=True)\nclass A:\n    x = 1\n',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", MEANT)
+def test_what_is_meant_is_among_the_repairs_and_cheap(written):
+    found = syntax.passing(written, syntax.complaint(written))
+    (meant,) = [edit for edit in found if apply(written, edit) == MEANT[written]]
+    assert syntax.slip(written, meant) <= syntax.ADDED + syntax.TOUCHED
+
+
+def test_what_parses_and_does_not_compile_is_no_repair(uniform):
+    text = "class A:\n    def f(self):\n    return 1\n"
+    (best, _), *_ = syntax.repairs(*uniform, text)
+    compile(apply(text, best), "m.py", "exec")
+    finding = fault.find(*uniform, "def add(a, b):\n    total = a + b\nreturn total\n", "m.py")
+    assert finding.line == 3 and finding.suggestion.startswith(" ")
+    assert finding.message.endswith("Python refuses line 3: 'return' outside function.")
+
+
+def test_repairs_that_write_the_same_text_are_one():
+    text = 'n = int(input("n: ")\nprint(n)\n'
+    written = [apply(text, edit) for edit in syntax.passing(text, syntax.complaint(text))]
+    assert len(written) == len(set(written))
+
+
+def test_code_that_does_not_parse_is_not_called_text():
+    for text in ("x = f(1, 2\n", "y = [a for a in b if a else 0]\n", "for x in range(3)\n    f(x)\n"):
+        assert not any("#" in edit.replacement for edit in syntax.passing(text, syntax.complaint(text)))
+    text = "a = 1\nthis says what happens below\nb = 2\n"
+    assert text.replace("this", "# this") in [
+        apply(text, edit) for edit in syntax.passing(text, syntax.complaint(text))
+    ]
+
+
 def test_both_places_are_named(uniform):
     text = "value = [1, 2)\n\n\ndef last(rows):\n    total = max(rows\n    return total\n"
     edit = Edit(text.index("\n    return"), text.index("\n    return"), ")", "bracket")
-    assert syntax.sentence(text, edit) == "`(` of line 5, column 16 is never closed; `)` is missing here"
-    finding = syntax.find(*uniform, "if True:\n    a = 1\n   b = 2\n", "a.py")
+    assert fault.sentence(text, edit) == "`(` of line 5, column 16 is never closed; `)` is missing here"
+    finding = fault.find(*uniform, "if True:\n    a = 1\n   b = 2\n", "a.py")
     assert (finding.line, finding.column, finding.end_line, finding.end_column) == (3, 1, 3, 4)
     assert finding.message == (
         "this line is indented by 3, where the code around it asks for 0; "
@@ -131,13 +188,13 @@ def test_both_places_are_named(uniform):
 
 
 def test_a_text_beyond_repair_has_the_parsers_place_alone(uniform):
-    finding = syntax.find(*uniform, "def def def\n((((\n", "a.py")
+    finding = fault.find(*uniform, "def def def\n((((\n", "a.py")
     assert (finding.line, finding.suggestion) == (1, None)
     assert finding.message == "Python's parser stops at line 1, column 5: invalid syntax."
 
 
 def test_a_text_that_parses_has_no_fault(uniform):
-    assert syntax.find(*uniform, SOUND, "a.py") is None
+    assert fault.find(*uniform, SOUND, "a.py") is None
 
 
 def test_code_is_never_hidden_in_a_comment():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from charmer.errors.edits import Edit, apply
@@ -43,7 +43,7 @@ class Block:
         """Whether the text parses after an edit inside of the block."""
         whole = apply(self.text, edit)
         part = whole[self.start : self.end + len(edit.replacement) - (edit.end - edit.start)]
-        if not part.strip() or _depth(part) != _depth(self.text[self.start : self.end]):
+        if _BACK.match(part.lstrip()) or _depth(part) != _depth(self.text[self.start : self.end]):
             return parses(whole)  # it begins elsewhere now, and may belong to what stands before
         return parses(f"if 1:\n{part}" if self.indented else part)
 
@@ -54,14 +54,20 @@ def _depth(part: str) -> str:
     return first[: len(first) - len(first.lstrip(" \t"))]
 
 
-def smallest(text: str, lines: Iterable[int]) -> Block:
-    """The smallest block around any of `lines` (from 1) that holds the whole fault; the text, where none does."""
+def smallest(text: str, lines: Iterable[int], inside: Collection[int] = ()) -> Block:
+    """The smallest block around any of `lines` (from 1) that holds the whole fault; the text, where none does.
+
+    Args:
+        inside: lines that it has to hold, all of them.
+    """
     rows = text.split("\n")
     starts = [0]
     for row in rows:
         starts.append(starts[-1] + len(row) + 1)
     found = sorted({span for line in lines for span in _spans(rows, line - 1)}, key=lambda span: span[1] - span[0])
     for first, last, blanks in found:
+        if not all(first < line <= last for line in inside):
+            continue
         start, end = starts[first], min(starts[last], len(text))
         before = f"{text[:start]}{blanks}pass\n"
         if parses(before) and parses(before + text[end:]):

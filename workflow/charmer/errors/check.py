@@ -1,6 +1,6 @@
 """`check`: what is wrong with a text, or looks it, as a pure function of the text and the model.
 
-A text that does not parse has one finding, the fault and its repair (see `syntax`). One that parses has those of its
+A text that does not parse has one finding, the fault and its repair (see `fault`). One that parses has those of its
 suspicious spots that are surer than a threshold (see `suspicious`), which a model's calibration gives for the false
 alarms that a person accepts. `# charmer: ignore` on a line silences it.
 """
@@ -13,8 +13,9 @@ import re
 import tokenize
 from collections.abc import Callable
 
-from charmer.errors import suspicious, syntax
+from charmer.errors import fault, suspicious, syntax
 from charmer.errors.calibration import Calibration
+from charmer.errors.edits import apply
 from charmer.errors.finding import Finding
 from charmer.errors.rank import always
 from charmer.model.network import Transformer
@@ -44,14 +45,17 @@ def check(
     """
     if not text.strip():
         return []
-    fault = syntax.find(model, tokenizer, text, path, go_on)
-    if fault is not None:
-        return [fault] if fault.line not in ignored(text) else []
+    broken = fault.find(model, tokenizer, text, path, go_on)
+    if broken is not None:
+        return [broken] if broken.line not in ignored(text) else []
     calibration = calibration or Calibration()
     least = -math.inf if math.isinf(false_alarms) else calibration.threshold(false_alarms)
     silent = ignored(text)
     spots = suspicious.spots(model, tokenizer, text, go_on=go_on)
-    return [suspicious.finding(text, path, spot) for spot in spots if spot.score > least and spot.line not in silent]
+    shown = [spot for spot in spots if spot.score > least and spot.line not in silent]
+    if not math.isinf(least):  # few: what a person is told to write has to be a program
+        shown = [spot for spot in shown if syntax.refusal(apply(text, spot.edit)) is None]
+    return [suspicious.finding(text, path, spot) for spot in shown]
 
 
 def undeclared(encoding: str, origin: str, path: str) -> Finding | None:

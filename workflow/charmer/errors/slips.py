@@ -14,8 +14,9 @@ import itertools
 import re
 from collections.abc import Iterator
 
+from charmer.errors import heads
 from charmer.errors.candidates import expressions, tokens
-from charmer.errors.candidates.source import FUNCTIONS, Source
+from charmer.errors.candidates.source import FUNCTIONS, SCOPES, Source
 from charmer.errors.edits import Edit
 
 HEADS = ("self", "decorator")  # kinds that may change the head of a function
@@ -28,10 +29,6 @@ CONFUSED = (  # as `tokens.FAMILIES`: what runs either way
 )
 BUILTINS = frozenset(dir(builtins))
 METHODS = frozenset(name for kind in (str, dict, list) for name in dir(kind) if name[0] != "_")
-KEEP_SELF = ("property", "cached_property", "abstractmethod", "setter", "getter", "deleter", "override", "final")
-MANAGERS = ("contextmanager", "asynccontextmanager")  # decorators of generators, where the module has their name
-DECORATORS = ("property", "staticmethod", "classmethod")
-MOST_DECORATORS = 6  # of the module's own that are offered for one function
 COMPUTATIONS = ast.BinOp | ast.BoolOp | ast.Compare | ast.UnaryOp | ast.IfExp | ast.Subscript | ast.Call
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 COMPUTED = COMPUTATIONS | COMPREHENSIONS  # what a script assigns, and a table is none of
@@ -95,10 +92,12 @@ def _relatives(word: str) -> list[str]:
 
 def name(source: Source) -> Iterator[Change]:
     """Another variable of the same function, or of the module's top, or a built-in function that is taken for this."""
-    assigned = {node.id for node in source.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    top = [word for word in source.local_names(source.tree) if word in assigned]
+    top = list(dict.fromkeys(source.of(node) for node in source.nodes if _of_module(source, node)))
     for node in _loads(source):
-        local = top if source.function(node) is None else source.local_names(node)
+        if source.function(node) is not None:
+            local = source.local_names(node)
+        else:
+            local = [] if any(isinstance(one, ast.ClassDef) for one in source.ancestors(node)) else top
         others = _relatives(node.id)
         if node.id in local:
             place = local.index(node.id)
@@ -106,6 +105,12 @@ def name(source: Source) -> Iterator[Change]:
             others = [word for _, word in near[:NEAREST]]
         for other in others:
             yield *source.span(node), other
+
+
+def _of_module(source: Source, node: ast.AST) -> bool:
+    """Whether a node is a name that is assigned to as a variable of the module."""
+    stored = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    return stored and not any(isinstance(one, SCOPES | ast.comprehension) for one in [*source.ancestors(node)][:-1])
 
 
 def attribute(source: Source) -> Iterator[Change]:
@@ -153,6 +158,7 @@ def _is_key(source: Source, node: ast.AST) -> bool:
         isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and 0 < len(node.value) <= 20
+        and node.value != "__main__"
         and " " not in node.value
         and isinstance(parent, ast.Subscript | ast.Compare | ast.Dict | ast.Call | ast.keyword | ast.Return)
     )
@@ -166,7 +172,7 @@ def lost(source: Source) -> Iterator[Change]:
             body = getattr(parent, "body", [])
             orelse = getattr(parent, "orelse", [])
             last = node in (body[-1:] if isinstance(body, list) else []) + (orelse[-1:] if orelse else [])
-            if last and source.function(node) is not None:
+            if last and not _of_class_or_module(source, node):
                 yield source.span(node)[0], source.span(node)[0], "return "
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             inner = isinstance(parent, ast.Attribute) and node.attr not in METHODS
@@ -180,9 +186,17 @@ def lost(source: Source) -> Iterator[Change]:
             place = source.text.find("=", source.span(node.targets[0])[1])
             for sign in "+-|":
                 yield place, place, sign
+            if isinstance(node.value, ast.UnaryOp) and source.text[place + 1] in "+-":  # `=+`, turned round
+                yield place, place + 2, f"{source.text[place + 1]}="
         called = isinstance(node, ast.Call) and not isinstance(parent, ast.Await)
         if called and isinstance(source.function(node), ast.AsyncFunctionDef):
             yield source.span(node)[0], source.span(node)[0], "await "
+
+
+def _of_class_or_module(source: Source, node: ast.AST) -> bool:
+    """Whether the innermost scope around a node is none of a function."""
+    scope = next(one for one in source.ancestors(node) if isinstance(one, SCOPES))
+    return isinstance(scope, ast.ClassDef | ast.Module)
 
 
 def self(source: Source) -> Iterator[Change]:
@@ -195,27 +209,7 @@ def self(source: Source) -> Iterator[Change]:
         for word, attributes in known.items():
             if word in names and node.id != word and (node.id in attributes or node.id not in {*names, *BUILTINS}):
                 yield source.span(node)[0], source.span(node)[0], f"{word}."
-    for function in source.nodes:
-        if isinstance(function, FUNCTIONS) and _lost_self(source, function):
-            place = source.text.find("(", source.span(function)[0]) + 1
-            first = place + len(source.text[place:]) - len(source.text[place:].lstrip())
-            blanks = source.text[place:first]
-            if "\n" in blanks and source.text[first] not in ")#":  # a line for each parameter
-                yield first, first, f"self,{blanks}"
-            else:
-                yield place, place, "self, " if function.args.args or function.args.kwonlyargs else "self"
-
-
-def _lost_self(source: Source, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a method, with no decorator from which it might get another first argument, does not take itself."""
-    arguments = [*function.args.posonlyargs, *function.args.args]
-    return (
-        isinstance(source.parents.get(function), ast.ClassDef)
-        and all(source.of(one).rpartition(".")[2] in KEEP_SELF for one in function.decorator_list)
-        and not function.args.vararg
-        and function.name not in ("__new__", "__init_subclass__", "__class_getitem__")
-        and (not arguments or arguments[0].arg not in ("self", "cls", "mcs", "mcls", "_"))
-    )
+    yield from heads.lost_self(source)
 
 
 def unpacked(source: Source) -> Iterator[Change]:
@@ -249,50 +243,14 @@ def word(source: Source) -> Iterator[Change]:
                     yield start, start, "el"
 
 
-def decorator(source: Source) -> Iterator[Change]:
-    """A decorator before a method that has none like it: a usual one, or one of the module's own."""
-    own: dict[str, None] = {}
-    imported = _managers(source)
-    for node in source.nodes:
-        if isinstance(node, FUNCTIONS):
-            own |= dict.fromkeys(source.of(one) for one in node.decorator_list if one.lineno == one.end_lineno)
-    for node in source.nodes:
-        if not isinstance(node, FUNCTIONS) or source.function(node) is not None or len(node.decorator_list) > 1:
-            continue
-        method = isinstance(source.parents.get(node), ast.ClassDef)
-        has = {source.of(one) for one in node.decorator_list}
-        first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-        blanks = source.lines[first - 1][: len(source.lines[first - 1]) - len(source.lines[first - 1].lstrip())]
-        setter = [f"{node.name}.setter"] if method else []
-        usual = [one for one in own if not one.endswith(".setter")][:MOST_DECORATORS]
-        managers = imported if any(isinstance(one, ast.Yield) for one in ast.walk(node)) else []
-        for other in dict.fromkeys([*(DECORATORS if method else ()), *setter, *managers, *usual]):
-            if not has & {other, *DECORATORS}:
-                yield source.line_start(first), source.line_start(first), f"{blanks}@{other}\n"
-
-
-def _managers(source: Source) -> list[str]:
-    """The decorators of context managers, as a module's imports name them."""
-    found: list[str] = []
-    for node in source.nodes:
-        if isinstance(node, ast.Import):
-            found += [
-                f"{one.asname or one.name}.{kind}"
-                for one in node.names
-                if one.name == "contextlib"
-                for kind in MANAGERS
-            ]
-        elif isinstance(node, ast.ImportFrom) and node.module == "contextlib":
-            found += [one.asname or one.name for one in node.names if one.name in MANAGERS]
-    return found
-
-
 def text(source: Source) -> Iterator[Change]:
     """The f of an f-string, where what stands in braces is a name in reach."""
     for node in source.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and "{" in node.value:
             start = source.span(node)[0]
-            if source.text[start] in "'\"" and isinstance(source.parents.get(node), ast.expr | ast.stmt | ast.keyword):
+            parent = source.parents.get(node)
+            shown = isinstance(parent, ast.expr | ast.stmt | ast.keyword) and not isinstance(parent, ast.Expr)
+            if source.text[start] in "'\"" and shown:
                 names = set(re.findall(r"\{([A-Za-z_]\w*)[.\[!:}(]", node.value))
                 if names and names <= {*source.names(node), *BUILTINS}:
                     yield start, start, "f"
@@ -312,6 +270,6 @@ GENERATORS = {
     "lost": lost,
     "self": self,
     "slice": unpacked,
-    "decorator": decorator,
+    "decorator": heads.decorator,
     "format": text,
 }

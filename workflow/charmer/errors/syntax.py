@@ -6,6 +6,7 @@ Notable here:
   parsed, and the model chooses among those that pass: the text that is likeliest, given how often people slip so.
 - A repair changes at most `MOST_TOKENS` pieces and may not hide a line that is code by itself in a comment.
 - The work is bounded in characters that are parsed, not in seconds, so that the same text gives the same answer.
+- What parses and is still no program, such as a `return` outside of functions, is no repair.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from dataclasses import dataclass
 
 from charmer.errors import block
 from charmer.errors.edits import Edit, apply, smallest
-from charmer.errors.finding import Finding, place
-from charmer.errors.mends import mends
+from charmer.errors.mends import indentation, mends
+from charmer.errors.mends.near import Near
 from charmer.errors.rank import always, score_edits
-from charmer.errors.shapes import CLOSING, PAIRS, Shape, code, shapes
+from charmer.errors.shapes import CLOSING, PAIRS, code, shapes
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
 MOST_TOKENS = 5  # pieces of a text that a repair may change
-WORK = 12_000_000  # characters that are parsed while repairs are tried
+WORK = 12_000_000  # characters that are parsed while repairs are tried; as many again where a block has none
 NEAR = 7  # lines under suspicion
 SCORED = 400  # repairs that the model compares
+COMPILED = 10  # of them, the best, that are held against the compiler until one passes
 LOST, MOVED, ADDED = 0.0, 1.0, 3.0  # nats that a slip costs: something was left out, moved or pasted, put in
 GONE = 0.8  # nats for each character that a repair removes
 TOUCHED = 1.5  # nats for each further piece of a repair
-PYTHON_2 = re.compile(
-    r"^[ \t]*(?:print[ \t]+[\"'\w]|except[^:\n]*,[ \t]*\w+:|raise[ \t]+\w+,|exec[ \t]+\w)", re.MULTILINE
-)
-SURE = 3  # such statements that make it Python 2
+USED = 3.0  # nats, where a name is removed that stands elsewhere
+MEANT = -4.0  # where what is written means one thing to who knows another language
+NAMED = 3.0  # nats for a repair that the parser itself names
 
 
 @dataclass(frozen=True)
@@ -89,20 +90,50 @@ def repairs(
     """
     said = complaint(text)
     found = [] if said is None else passing(text, said, go_on)
+    return _ranked(model, tokenizer, text, found, "" if said is None else said.message, go_on)
+
+
+def moves(
+    model: Transformer, tokenizer: Tokenizer, text: str, go_on: Callable[[], None] = always
+) -> list[tuple[Edit, float]]:
+    """As `repairs`, of a text that parses and that Python refuses since a line stands outside of what it belongs to."""
+    said = refusal(text)
+    if said is None or "outside" not in said.message:
+        return []
+    lines = [said.line]
+    near = (Edit(*change, "indentation") for change in indentation(Near(text, lines, 0, len(text))))
+    tries = itertools.islice(near, max(WORK // max(len(text), 200), 50))
+    found = [edit for edit in tries if refusal(apply(text, edit)) is None and complaint(apply(text, edit)) is None]
+    return _ranked(model, tokenizer, text, found, said.message, go_on)
+
+
+def _ranked(
+    model: Transformer, tokenizer: Tokenizer, text: str, found: list[Edit], message: str, go_on: Callable[[], None]
+) -> list[tuple[Edit, float]]:
+    """Repairs with their scores, the best first: the first compiles, where one of the best does."""
     changes = score_edits(model, tokenizer, text, found, go_on=go_on)
-    scored = [(edit, change - slip(text, edit)) for edit, change in zip(found, changes, strict=True)]
-    return sorted(scored, key=lambda entry: (-entry[1], entry[0]))
+    scored = [
+        (edit, change - slip(text, edit) + _named(edit, message)) for edit, change in zip(found, changes, strict=True)
+    ]
+    scored.sort(key=lambda entry: (-entry[1], entry[0]))
+    best = scored[:COMPILED]
+    first = next((at for at, (edit, _) in enumerate(best) if refusal(apply(text, edit)) is None), 0)
+    return scored[first:]
 
 
 def passing(text: str, said: Complaint, go_on: Callable[[], None] = always) -> list[Edit]:
     """The repairs that make a text parse, at most `SCORED`, those of the fewest changed pieces."""
     lines = suspects(text, said)
-    part, whole = block.smallest(text, lines), block.Block(text, 0, len(text), False)
+    # A line that should stand further in stands behind what the block seems to be.
+    inside = [said.line] if "expected an indented block" in said.message else []
+    part, whole = block.smallest(text, lines, inside), block.Block(text, 0, len(text), False)
     found = _inside(part, lines, go_on)
     if not found and part != whole:  # the fault reaches out of what looked like its block
         found = _inside(whole, lines, go_on)
     found.sort(key=lambda edit: (touched(text, edit), edit))
-    return found[:SCORED]
+    dearest = sorted(found[:SCORED], key=lambda edit: (slip(text, edit), edit), reverse=True)
+    different = {apply(text, edit): edit for edit in dearest}  # of those that write the same the likeliest slip
+    return sorted(different.values(), key=lambda edit: (touched(text, edit), edit))
 
 
 def _inside(part: block.Block, lines: list[int], go_on: Callable[[], None]) -> list[Edit]:
@@ -120,7 +151,8 @@ def _inside(part: block.Block, lines: list[int], go_on: Callable[[], None]) -> l
     found = []
     for edit in itertools.islice(turns, tries):
         go_on()
-        if touched(text, edit) <= MOST_TOKENS and part.mended(edit):
+        small = edit.kind == "foreign" or touched(text, edit) <= MOST_TOKENS  # quotes of a typesetter: a sign at a time
+        if small and part.mended(edit):
             found.append(edit)
     return found
 
@@ -143,12 +175,8 @@ def _oddly_indented(rows: list[str], line: int) -> list[int]:
     """Lines before `line` with whose indentation the others do not go, the nearest first."""
     widths = [len(row) - len(row.lstrip(" \t")) for row in rows]
     known = Counter(width for row, width in zip(rows, widths, strict=True) if row.strip())
-    found = [line]
-    # The nearest line that is further out and opens no block: if its indentation was lost, all since then are too deep.
-    out = (at for at in range(line - 1, 0, -1) if rows[at - 1].strip() and widths[at - 1] < widths[line - 1])
-    nearest = next(out, None)
-    if nearest is not None and not rows[nearest - 1].lstrip().startswith(("def ", "class ", "async ", "@")):
-        found.append(nearest)
+    # The nearest line further out: if its indentation was lost, all since then seem to be too deep.
+    found = [line, *itertools.islice((at for at in range(line - 1, 0, -1) if _further_out(rows, widths, at, line)), 1)]
     for at in range(line - 1, max(line - 40, 0), -1):
         row, width = rows[at - 1], widths[at - 1]
         after = next((other for other in range(at, len(rows)) if rows[other].strip()), None)
@@ -159,7 +187,13 @@ def _oddly_indented(rows: list[str], line: int) -> list[int]:
             found.append(after + 1)
         elif width % 2 or "\t" in row[:width] or known[width] <= 2:
             found.append(at)
-    return found[1:4]
+    return list(dict.fromkeys(found))[1:4]
+
+
+def _further_out(rows: list[str], widths: list[int], line: int, other: int) -> bool:
+    """Whether a line that begins a statement is indented by less than another."""
+    row = rows[line - 1].strip()
+    return bool(row) and row[0] not in "#)]}" and widths[line - 1] < widths[other - 1]
 
 
 def _unclosed(text: str, line: int) -> list[int]:
@@ -197,92 +231,27 @@ def slip(text: str, edit: Edit) -> float:
     gone, new = text[least.start : least.end], least.replacement
     if edit.kind == "indentation" and "\n" not in text[edit.start : edit.end]:
         return MOVED + 0.2 * abs(len(gone) - len(new))
-    if edit.kind in ("pasted", "python 2"):
+    if edit.kind in ("pasted", "python 2", "inner"):
         return MOVED
-    doubled = gone.strip() and gone.strip() == _beside(text, least)
-    cost = 0.0 if doubled else GONE * len(gone.strip())
-    return cost + (ADDED if gone else LOST) + TOUCHED * (touched(text, edit) - 1)
+    if edit.kind == "foreign":
+        return MEANT
+    lost = gone.strip()
+    doubled = lost and lost == _beside(text, least)
+    cost = TOUCHED * (touched(text, edit) - 1)
+    if gone and not (new and lost in new):  # with a part that stays, something is put in around it
+        cost += ADDED + (0.0 if doubled else GONE * len(lost))
+    used = lost.isidentifier() and len(re.findall(rf"\b{lost}\b", text)) > 1
+    return cost + (USED if used and not new and not doubled else LOST)
+
+
+def _named(edit: Edit, message: str) -> float:
+    """Nats that a repair gains by what the parser says."""
+    if "forgot a comma" in message:
+        return NAMED if edit.replacement.strip() == "," and edit.start == edit.end else 0.0
+    return 4 * NAMED if "0o prefix" in message and edit.replacement.startswith("0o") else 0.0
 
 
 def _beside(text: str, edit: Edit) -> str:
     """What stands just before an edit, as long as what it removes."""
     before = text[: edit.start].rstrip()
     return before[-len(text[edit.start : edit.end].strip()) :]
-
-
-def find(
-    model: Transformer, tokenizer: Tokenizer, text: str, path: str, go_on: Callable[[], None] = always
-) -> Finding | None:
-    """The fault of a text that does not parse, with its best repair where there is one, or of one that does and that
-    Python refuses all the same; None where Python takes it.
-
-    Args:
-        go_on: as in `repairs`.
-    """
-    said = complaint(text)
-    if said is None:
-        said = refusal(text)
-        if said is None:
-            return None
-        message = f"Python refuses this: {said.message}."
-        return Finding(path, said.line, said.column, said.line, said.column + 1, "syntax", 0.0, message, None)
-    found = repairs(model, tokenizer, text, go_on)
-    old = "this file is written in Python 2; " if len(PYTHON_2.findall(text)) >= SURE else ""
-    stop = f"Python's parser stops at line {said.line}, column {said.column}: {said.message}"
-    if not found:
-        return Finding(path, said.line, said.column, said.line, said.column + 1, "syntax", 0.0, f"{old}{stop}.", None)
-    edit, score = found[0]
-    sure = score - found[1][1] if len(found) > 1 else abs(score)
-    line, column = place(text, edit.start)
-    end_line, end_column = place(text, edit.end)
-    message = old + sentence(text, edit)
-    where = f"here Python's parser says: {said.message}" if said.line == line else stop
-    return Finding(
-        path, line, column, end_line, end_column, "syntax", round(sure, 3), f"{message}; {where}.", edit.replacement
-    )
-
-
-def sentence(text: str, edit: Edit) -> str:
-    """What is wrong where an edit mends a text, in words and without the full stop."""
-    old, new = text[edit.start : edit.end], edit.replacement
-    said = " ".join(new.split())
-    gone = " ".join(old.split())
-    if edit.kind == "bracket" and new in CLOSING and (opened := _opened(text, edit)) is not None:
-        line, column = place(text, opened.start)
-        return f"`{opened.string}` of line {line}, column {column} is never closed; `{new}` is missing here"
-    if edit.kind == "indentation":
-        return f"this line is indented by {_width(old)}, where the code around it asks for {_width(new)}"
-    if edit.kind == "body":
-        return "this block has no body; the smallest is `pass`"
-    if edit.kind == "python 2":
-        return f"this is Python 2; today it is `{said}`"
-    if "\n" in old and not gone and "\n" not in new:
-        return "this line belongs to the one before it"
-    if "\n" in new and not said and not gone:
-        return "a new line must begin here"
-    if new.lstrip().startswith("#") and not gone:
-        return "this is text and no code; a comment begins with `#`"
-    if not gone:
-        return f"`{said}` is missing here"
-    if not said:
-        return f"`{gone}` does not belong here"
-    return f"`{gone}` should be `{said}`"
-
-
-def _opened(text: str, edit: Edit) -> Shape | None:
-    """The bracket that an inserted one closes."""
-    waiting: list[Shape] = []
-    for shape in shapes(apply(text, edit), 0, edit.start):
-        if shape.string in PAIRS:
-            waiting.append(shape)
-        elif shape.string in CLOSING and waiting and waiting[-1].string == CLOSING[shape.string]:
-            waiting.pop()
-    return waiting[-1] if waiting and waiting[-1].string == CLOSING[edit.replacement] else None
-
-
-def _width(blanks: str) -> str:
-    first = blanks.split("\n")[0]
-    first = first[: len(first) - len(first.lstrip())]
-    if "\t" in first:
-        return f"{first.count(chr(9))} tabs" if not first.strip("\t") else "tabs and blanks"
-    return str(len(first))

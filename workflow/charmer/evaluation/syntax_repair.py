@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from charmer.common.progress import Progress
-from charmer.errors import syntax
+from charmer.errors import fault, syntax
 from charmer.errors.block import BROKEN
 from charmer.errors.cases import Case, draw
 from charmer.errors.edits import Edit, apply
@@ -105,6 +105,6 @@ def _example(case: Case, edit: Edit | None) -> dict[str, Any]:
         "written": case.broken[start:end],
         "after": case.broken[end : end + AROUND],
         "fix": case.fix.replacement,
-        "repair": None if edit is None else syntax.sentence(case.broken, edit),
+        "repair": None if edit is None else fault.sentence(case.broken, edit),
         "right": edit is not None and apply(case.broken, edit) == case.original,
     }

@@ -153,7 +153,7 @@ def own_sources(paths: list[str]) -> list[Settings]:
 
 def _plain(path: str) -> str:
     """A directory's own name, in what a file's name may hold anywhere."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", Path(path).absolute().name).strip("-")[:24].rstrip("-") or "code"
+    return re.sub(r"[^A-Za-z0-9]+", "-", Path(path).absolute().name).strip("-")[:24] or "code"
 
 
 def _readable(settings: Settings) -> str:

@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from charmer.errors.edits import Edit
+from charmer.errors.mends.foreign import foreign
 from charmer.errors.mends.lines import body, indentation, joined, pasted, python_2
 from charmer.errors.mends.near import Near
 from charmer.errors.mends.pieces import deletion, glued, insertion, replacement
-from charmer.errors.mends.quotes import bracket, docstring, string
+from charmer.errors.mends.quotes import bracket, docstring, inner, string
 
-GENERATORS = {
+GENERATORS = {  # the first that lists an edit gives it its kind
+    "foreign": foreign,
     "bracket": bracket,
     "deletion": deletion,
     "insertion": insertion,
     "replacement": replacement,
     "string": string,
+    "inner": inner,
     "indentation": indentation,
     "line": joined,
     "body": body,

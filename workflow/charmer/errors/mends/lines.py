@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import builtins
 import itertools
+import keyword
 import re
 from collections.abc import Iterator
 
 from charmer.errors.mends.near import Change, Near, parses_alone
 
 PASTED = re.compile(
-    r"""(?P<mark>[ \t]*(?:>>>|\.\.\.|In\ \[\d*\]:|Out\[\d*\]:|\$|>|[+-]|\d+[:.|]?)[ \t]?)(?P<rest>[^\n]*)
+    r"""(?P<mark>[ \t]*(?:>>>|\.\.\.|In\ \[\d*\]:|Out\[\d*\]:|\$|>|[+-]|\d+(?:[:.|]|(?=[ \t])))[ \t]?)(?P<rest>[^\n]*)
     |(?P<line>[ \t]*(?:```\w*|<{7}[^\n]*|={7}|>{7}[^\n]*)[ \t]*\n?)""",
+    re.VERBOSE,
+)
+
+
+CODE = re.compile(  # what no sentence has
+    rf"""[=\[{{}}\]@\\“”]|\w\(|[(,]\s*$|["'][^"'\n]*["'][),]|^\s*(?:{"|".join(sorted(keyword.kwlist))})\b.*:\s*(?:\#|$)
+    |^\s*(?:def|class|import|return|elif|else|assert|del|global|raise|yield)\b""",
     re.VERBOSE,
 )
 
@@ -78,13 +87,19 @@ def pasted(near: Near) -> Iterator[Change]:
             yield start, found.end("mark"), near.blanks(line)
             yield from _session(near, line)
         row = near.rows[line - 1]
-        words = row.split()
-        if len(words) > 1 and not parses_alone(row):
+        if _prose(row) and not parses_alone(row):
             place = start + len(near.blanks(line))
             yield place, place, "# "
         for shape in near.on(line)[1:]:  # a comment behind code that lost its sign
             if shape.kind == "name" and near.text[shape.start - 2 : shape.start] == "  ":
                 yield shape.start, shape.start, "# "
+
+
+def _prose(row: str) -> bool:
+    """Whether a line reads like a sentence: code that does not parse may not be lost to a comment either."""
+    words = row.split()
+    plain = sum(word.strip(".,:;!?()'\"`").isalpha() for word in words)
+    return len(words) > 1 and plain * 2 > len(words) and not CODE.search(row)
 
 
 def _session(near: Near, line: int) -> Iterator[Change]:
@@ -112,4 +127,8 @@ def python_2(near: Near) -> Iterator[Change]:
             (r"`(?P<a>)(?P<b>[^`\n]+)`", "repr({b})"),
         ):
             for found in re.finditer(pattern, row):
+                if form == "{a} as {b}" and found["b"] in dir(builtins):  # a second exception
+                    kind, first = found["a"].split(maxsplit=1)
+                    yield start + found.start(), start + found.end(), f"{kind} ({first}, {found['b']})"
+                    continue
                 yield start + found.start(), start + found.end(), form.format(a=found["a"], b=found["b"])

@@ -1,7 +1,6 @@
 """One piece too many, one too few, one for another, and pieces that are one: signs, words and numbers.
 
-Notable here: what is taken for what are tables (other languages' words, signs of other operators, quotes of a
-typesetter), and a keyword is also looked for one slip away from a word.
+Notable here: what is taken for what is a table, and a keyword is also looked for one slip away from a word.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from charmer.errors.mends.foreign import DASHES
 from charmer.errors.mends.near import Change, Near, wanted
 from charmer.errors.mends.quotes import QUOTES
 from charmer.errors.shapes import CLOSING, PAIRS
@@ -29,32 +29,14 @@ INSTEAD = {
     ".": (",",),
     ",": (":", ""),
     ":": (",", ""),
-    "<>": ("!=",),
-    "!==": ("!=",),
-    "===": ("==",),
-    "=>": (">=", "->", ":"),
-    "=<": ("<=",),
-    "&&": ("and",),
-    "||": ("or",),
-    "!": ("not ",),
-    "++": ("+= 1", "+="),
     "-": ("->",),
     "{": (":",),
 }
-LANGUAGES = {
-    "elseif": ("elif",), "elsif": ("elif",), "catch": ("except",), "throw": ("raise",), "foreach": ("for",),
-    "of": ("in",), "delete": ("del",), "function": ("def",), "func": ("def",), "null": ("None",), "switch": ("match",),
-    "const": ("",), "let": ("",), "var": ("",), "new": ("",),
-}  # fmt: skip
 RENAMED = {"class": ("cls", "class_", "klass"), "lambda": ("lambda_",), "from": ("source", "from_")}
 KEYWORDS = sorted(word for word in (*keyword.kwlist, "match", "case") if word.islower())
 BUILTINS = frozenset(dir(builtins))
-SIGNS = str.maketrans("–—−×÷…≤≥≠", "---*/    ")  # noqa: RUF001
-CUT = {
-    "===": ("==",), "!==": ("!=",), "=!": ("!=",), "=>": (">=", "->"), "=<": ("<=",), "=++": ("+=",), "@@": ("@",),
-    "::": (":",), ",,": (",",),
-}  # fmt: skip
 FIRST = ("self", "cls")  # of a method's parameters
+WELL_KNOWN = frozenset(("dataclass", "lru_cache", "wraps", "parametrize", "fixture", "route"))  # with arguments
 WHOLE = ("==", "!=", "<=", ">=", ":=", "**", "//", "->", "+=", "-=", "*=", "/=", "%=")
 
 
@@ -74,6 +56,16 @@ def deletion(near: Near) -> Iterator[Change]:
 
 def insertion(near: Near) -> Iterator[Change]:
     """A sign or keyword that is missing before or behind a piece."""
+    for one, two in itertools.pairwise(wanted(near)):
+        if one.string == "def" and two.kind == "name":
+            yield two.end, two.end, "()"
+            lost = re.compile(r"[ \t]+([\w, =]*\w)[ \t]*(?=:)").match(near.text, two.end)
+            if lost is not None:
+                yield lost.start(), lost.end(), f"({lost[1]})"
+    for line in near.lines:
+        if " if " in near.rows[line - 1]:
+            end = near.starts[line - 1] + len(near.rows[line - 1].rstrip())
+            yield end, end, " else None"
     for shape in wanted(near):
         before = near.text[shape.start - 1 : shape.start] if shape.start else "\n"
         behind = near.text[shape.end : shape.end + 1]
@@ -110,7 +102,7 @@ def replacement(near: Near) -> Iterator[Change]:
         if shape.kind == "name":
             yield from ((shape.start, shape.end, word) for word in _words(text))
         elif shape.kind == "other":
-            plain = unicodedata.normalize("NFKC", text).translate(QUOTES).translate(SIGNS)
+            plain = unicodedata.normalize("NFKC", text).translate(QUOTES).translate(DASHES)
             yield shape.start, shape.end, {"≠": "!=", "≤": "<=", "≥": ">=", "…": "..."}.get(text, plain.strip())
             yield shape.start, shape.end, " "
             if text == "。":
@@ -122,7 +114,7 @@ def replacement(near: Near) -> Iterator[Change]:
 
 def _words(text: str) -> list[str]:
     """Keywords that a word may have been meant as, and names that a keyword may stand for."""
-    others = [*RENAMED.get(text, ()), f"{text}_"] if text in keyword.kwlist else list(LANGUAGES.get(text, ()))
+    others = [*RENAMED.get(text, ()), f"{text}_"] if text in keyword.kwlist else []
     if len(text) > 1:
         near = [word for word in KEYWORDS if word != text and _alike(text.lower(), word)]
         others += near
@@ -174,9 +166,6 @@ def _joined(near: Near) -> Iterator[Change]:
         if one.kind == two.kind == "operator":
             if between and both in WHOLE:
                 yield one.start, two.end, both
-            yield from ((one.start, two.end, meant) for meant in CUT.get(both, ()))
-        elif one.string == "else" and two.string == "if":
-            yield one.start, two.end, "elif"
         elif one.kind == two.kind == "name" and between:
             yield one.start, two.end, f"{one.string}_{two.string}"
             yield one.start, two.end, both
@@ -188,8 +177,6 @@ def _joined(near: Near) -> Iterator[Change]:
     for one, two, three in zip(code, code[1:], code[2:], strict=False):
         if two.string in ("-", " ") and one.kind == three.kind == "name" and one.end + 1 == three.start:
             yield one.start, three.end, f"{one.string}_{three.string}"
-        if (one.string, two.string, three.string) == ("=", "+", "+"):
-            yield one.start, three.end, "+="
 
 
 def glued(near: Near) -> Iterator[Change]:
@@ -201,6 +188,9 @@ def glued(near: Near) -> Iterator[Change]:
         for first in FIRST:  # the name of a method stands nowhere else
             if shape.string.endswith(first) and shape.string != first:
                 yield shape.end - len(first), shape.end - len(first), "("
+        for known in WELL_KNOWN:
+            if shape.string.startswith(known) and near.text[shape.start - 1 : shape.start] in ("@", "."):
+                yield shape.start + len(known), shape.start + len(known), "("
         blanks = near.blanks(near.line_of(shape.start))
         for at in range(1, len(shape.string)):
             if shape.string[:at] in words and shape.string[at:] in words:

@@ -6,7 +6,7 @@ import bisect
 import re
 from collections.abc import Iterator
 
-from charmer.errors.mends.near import Change, Near, parses_alone
+from charmer.errors.mends.near import Change, Near, parses_alone, wanted
 from charmer.errors.shapes import CLOSING, PAIRS, Shape
 
 QUOTES = str.maketrans("“”„‟«»‘’‚‛`", '"' * 6 + "'" * 5)  # noqa: RUF001
@@ -42,7 +42,10 @@ def bracket(near: Near) -> Iterator[Change]:
             if abs(near.line_of(other.start) - line) > 12:
                 continue
             yield (other.end, other.end, sign) if behind else (other.start, other.start, sign)
-            begins = near.starts[near.line_of(other.start) - 1]
+            row = near.line_of(other.start)
+            begins = near.starts[row - 1]
+            if behind and not near.text[other.end : near.starts[row] - 1].strip():  # a head that lost its end
+                yield other.end, other.end, f"{sign}:"
             if behind and not near.text[begins : other.start].strip():  # its line began with the partner
                 yield other.start, other.start, sign
                 if other.start > begins:  # a blank behind it
@@ -85,7 +88,32 @@ def string(near: Near) -> Iterator[Change]:
                 after = re.compile(r"[ \t]*").match(near.text, shape.start + found.end())
                 if after is not None:
                     yield after.end(), after.end(), sign
+            for found in re.finditer(r"[)\]},]", shape.string):
+                yield shape.start + found.start(), shape.start + found.start(), sign
             yield shape.start, shape.start + len(shape.string) - len(shape.string.lstrip("rRbBuUfF")) + 3, ""
+
+
+def inner(near: Near) -> Iterator[Change]:
+    """What is inside of a string and stops the parser: backslashes, an apostrophe, the braces of an f-string."""
+    for shape in wanted(near):
+        if shape.kind == "string" and "\\" in shape.string and shape.string[0] in "'\"":
+            yield shape.start, shape.start, "r"
+        if shape.kind == "string" and shape.string[:1] in ("f", "F"):
+            for found in re.finditer(r"(?<=\w)\b|\b(?=\w)", shape.string[1:]):
+                for brace in "{}":
+                    yield shape.start + 1 + found.start(), shape.start + 1 + found.start(), brace
+            for found in re.finditer(r"[{}]", shape.string):
+                yield shape.start + found.start(), shape.start + found.end(), ""
+                yield shape.start + found.start(), shape.start + found.end(), found.group() * 2
+    for line in near.lines:
+        start, row = near.starts[line - 1], near.rows[line - 1]
+        for found in re.finditer(
+            r"\{[^{}\"]*\"[^{}]*\"[^{}]*\}", row
+        ):  # the quotes of the string around, until Python 3.12
+            yield start + found.start(), start + found.end(), found.group().replace('"', "'")
+        signs = [found.start() for found in re.finditer("'", row)]
+        if len(signs) == 3 and '"' not in row:
+            yield start + signs[0], start + signs[2] + 1, f'"{row[signs[0] + 1 : signs[2]]}"'
 
 
 def docstring(near: Near) -> Iterator[Change]:
