@@ -186,6 +186,11 @@ def test_an_excerpt_marks_the_place():
     ]
 
 
+def test_an_excerpt_shows_what_a_block_lacks():
+    finding = Finding("a.py", 1, 6, 1, 6, "syntax", 1.5, "this block has no body.", "\n    pass")
+    assert shown.excerpt(finding, "if a:\nb = 1\n").split("\n")[2] == "      |      ^ pass"
+
+
 def test_sarif_has_place_and_fix():
     report = shown.sarif([FINDING])
     (result,) = report["runs"][0]["results"]

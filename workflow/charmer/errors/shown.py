@@ -31,8 +31,9 @@ def excerpt(finding: Finding, text: str, color: bool = False) -> str:
     number = f"{finding.line:>5}"
     lines = [head, f"{dim}{number} |{plain} {shown}"]
     under = f"{dim}{' ' * 5} |{plain} {' ' * (finding.column - 1 - first)}{red}{marks}{plain}"
-    if finding.suggestion and "\n" not in finding.suggestion:
-        under += f" {green}{finding.suggestion.strip()}{plain}"
+    written = (finding.suggestion or "").strip()
+    if written and "\n" not in written:
+        under += f" {green}{written}{plain}"
     return "\n".join([*lines, under])
 
 
