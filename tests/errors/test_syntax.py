@@ -160,6 +160,28 @@ def test_what_parses_and_does_not_compile_is_no_repair(uniform):
     assert finding.message.endswith("Python refuses line 3: 'return' outside function.")
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "then"),
+    [
+        ("print(“a”)\nprint（1）\n", 1, 2),  # noqa: RUF001
+        ('print "a"\nprint "b"\n', 1, 2),
+        ("class A:\n    def f(self:\n        return 1\n\n    def g(self)\n        return 2\n", 2, 5),
+        ("class A:\n    def f(self)\n        return g(1, 2\n", 2, 3),
+    ],
+)
+def test_of_several_faults_the_first_is_mended_and_the_next_named(uniform, text: str, line: int, then: int):
+    finding = fault.find(*uniform, text, "m.py")
+    assert finding.line == line and f" With that it stops at line {then}: " in finding.message
+    assert finding.suggestion is not None
+
+
+def test_faults_are_mended_together(uniform):
+    text = "print(“a”)\na = 1\nprint（a）\nfor b on c:\n    print(b)\n"  # noqa: RUF001
+    edit = syntax.together(*uniform, text)
+    assert edit is not None and syntax.complaint(apply(text, edit)) is None
+    assert syntax.together(*uniform, "def def def\n((((\n") is None
+
+
 def test_repairs_that_write_the_same_text_are_one():
     text = 'n = int(input("n: ")\nprint(n)\n'
     written = [apply(text, edit) for edit in syntax.passing(text, syntax.complaint(text))]

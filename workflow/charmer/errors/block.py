@@ -86,11 +86,11 @@ def _spans(rows: list[str], line: int) -> Iterator[tuple[int, int, str]]:
         if depth and not _HEAD.match(row, depth):
             continue
         limit = depth
-        last = _end(rows, max(first, line) + 1, depth)
+        last = ending(rows, max(first, line) + 1, depth)
         decorates = row.startswith("@", depth)
         while decorates and last < len(rows) and _HEAD.match(rows[last], depth):
             decorates = rows[last].startswith("@", depth)
-            last = _end(rows, last + 1, depth)
+            last = ending(rows, last + 1, depth)
         while first and rows[first - 1].startswith(row[:depth] + "@"):
             first -= 1
         yield first, last, row[:depth]
@@ -98,7 +98,7 @@ def _spans(rows: list[str], line: int) -> Iterator[tuple[int, int, str]]:
             return
 
 
-def _end(rows: list[str], first: int, depth: int) -> int:
+def ending(rows: list[str], first: int, depth: int) -> int:
     """The first line from `first` on that begins a new statement at most so far in; the number of lines where none."""
     for at in range(first, len(rows)):
         row = rows[at]

@@ -41,6 +41,8 @@ def find(
     where = where if stopped else f"Python refuses line {said.line}: {told}"
     mark = "" if told.endswith("?") else "."
     found = (syntax.repairs if stopped else syntax.moves)(model, tokenizer, text, go_on)
+    if stopped and not found:
+        found = syntax.first_of_several(model, tokenizer, text, go_on)
     if not found:
         message = f"{old}{where}{mark}"
         return Finding(path, said.line, said.column, said.line, said.column + 1, "syntax", 0.0, message, None)
@@ -51,6 +53,8 @@ def find(
     if said.line == line and stopped:
         where = f"here Python's parser says: {told}"
     message = f"{old}{sentence(text, edit)}; {where}{mark}"
+    if (then := syntax.complaint(apply(text, edit))) is not None:
+        message += f" With that it stops at line {then.line}: {then.message.rstrip('.')}."
     return Finding(path, line, column, end_line, end_column, "syntax", round(sure, 3), message, edit.replacement)
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from charmer.errors import syntax
 from charmer.errors.block import BROKEN, parses
 from charmer.errors.candidates import candidates
 from charmer.errors.candidates.source import FUNCTIONS, Source
@@ -28,7 +29,6 @@ from charmer.errors.rank import Judged, Reading
 from charmer.errors.search import scores
 from charmer.errors.suspicion import Hints, Spectrum
 from charmer.errors.suspicious import spots
-from charmer.errors.syntax import repairs
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -141,12 +141,16 @@ class Mender:
         return list(chosen.values())[:count]
 
     def repairs(self, text: str, deadline: float = math.inf) -> tuple[list[Edit], np.ndarray]:
-        """The edits with which a text parses that does not, and how much each changes its log-likelihood, in nats.
+        """The edits with which a text parses that does not, and how much each changes its log-likelihood, in nats; of a
+        text with several faults the one that mends them all.
 
         Raises:
             TimeoutError: `deadline`, of `time.monotonic`, came first.
         """
-        found = repairs(self.model, self.tokenizer, text, until(deadline))
+        found = syntax.repairs(self.model, self.tokenizer, text, until(deadline))
+        if not found:
+            whole = syntax.together(self.model, self.tokenizer, text, until(deadline))
+            found = [] if whole is None else [(whole, 0.0)]
         return [edit for edit, _ in found], np.array([score for _, score in found], np.float64)
 
 

@@ -16,7 +16,7 @@ import itertools
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from charmer.errors import block
@@ -32,6 +32,7 @@ MOST_TOKENS = 5  # pieces of a text that a repair may change
 WORK = 12_000_000  # characters that are parsed while repairs are tried; as many again where a block has none
 NEAR = 7  # lines under suspicion
 SCORED = 400  # repairs that the model compares
+FAULTS = 10  # of one text, that are mended one after the other
 COMPILED = 10  # of them, the best, that are held against the compiler until one passes
 LOST, MOVED, ADDED = 0.0, 1.0, 3.0  # nats that a slip costs: something was left out, moved or pasted, put in
 GONE = 0.8  # nats for each character that a repair removes
@@ -91,6 +92,49 @@ def repairs(
     said = complaint(text)
     found = [] if said is None else passing(text, said, go_on)
     return _ranked(model, tokenizer, text, found, "" if said is None else said.message, go_on)
+
+
+def first_of_several(
+    model: Transformer, tokenizer: Tokenizer, text: str, go_on: Callable[[], None] = always
+) -> list[tuple[Edit, float]]:
+    """As `repairs`, of the first fault of a text that has more of them: with each the parser comes further, and what
+    stands up to the next statement at the fault's depth, or else at the margin, parses."""
+    said = complaint(text)
+    if said is None:
+        return []
+    for head, end in _heads(text, said.line):
+        stopped = complaint(head)
+        if stopped is not None and stopped.line <= said.line:
+            found = [edit for edit in passing(head, stopped, go_on) if edit.end < end]
+            if found:
+                return _ranked(model, tokenizer, head, found, stopped.message, go_on)
+    return []
+
+
+def _heads(text: str, line: int) -> Iterator[tuple[str, int]]:
+    """Beginnings of a text that hold the statement of a line, and where what is the text's own in them ends."""
+    rows = text.split("\n")
+    depth = len(rows[line - 1]) - len(rows[line - 1].lstrip(" \t"))
+    for last in dict.fromkeys(block.ending(rows, line, at) for at in (depth, 0)):
+        if last < len(rows):
+            head = "".join(f"{row}\n" for row in rows[:last])
+            yield head, len(head)
+    head = "".join(f"{row}\n" for row in rows[:line])
+    yield f"{head}{rows[line - 1][:depth]}    pass\n", len(head)  # the head of a block that has faults of its own
+
+
+def together(model: Transformer, tokenizer: Tokenizer, text: str, go_on: Callable[[], None] = always) -> Edit | None:
+    """One edit with which a text of at most `FAULTS` faults parses, each mended as best it can be; None where none is
+    found."""
+    mended = text
+    for _ in range(FAULTS):
+        found = repairs(model, tokenizer, mended, go_on) or first_of_several(model, tokenizer, mended, go_on)
+        if not found:
+            return None
+        mended = apply(mended, found[0][0])
+        if complaint(mended) is None:
+            return smallest(text, Edit(0, len(text), mended, "syntax"))
+    return None
 
 
 def moves(
