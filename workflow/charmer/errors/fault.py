@@ -39,12 +39,11 @@ def find(
     old = "this file is written in Python 2; " if len(PYTHON_2.findall(text)) >= SURE else ""
     where = f"Python's parser stops at line {said.line}, column {said.column}: {told}"
     where = where if stopped else f"Python refuses line {said.line}: {told}"
-    mark = "" if told.endswith("?") else "."
     found = (syntax.repairs if stopped else syntax.moves)(model, tokenizer, text, go_on)
     if stopped and not found:
         found = syntax.first_of_several(model, tokenizer, text, go_on)
     if not found:
-        message = f"{old}{where}{mark}"
+        message = f"{old}{_stopped(where)}"
         return Finding(path, said.line, said.column, said.line, said.column + 1, "syntax", 0.0, message, None)
     edit, score = found[0]
     sure = score - found[1][1] if len(found) > 1 else abs(score)
@@ -52,10 +51,15 @@ def find(
     end_line, end_column = place(text, edit.end)
     if said.line == line and stopped:
         where = f"here Python's parser says: {told}"
-    message = f"{old}{sentence(text, edit)}; {where}{mark}"
+    message = f"{old}{sentence(text, edit)}; {_stopped(where)}"
     if (then := syntax.complaint(apply(text, edit))) is not None:
-        message += f" With that it stops at line {then.line}: {then.message.rstrip('.')}."
+        message += f" With that it stops at line {then.line}: {_stopped(then.message)}"
     return Finding(path, line, column, end_line, end_column, "syntax", round(sure, 3), message, edit.replacement)
+
+
+def _stopped(said: str) -> str:
+    """A sentence with the mark that ends it."""
+    return said if said.endswith((".", "?")) else f"{said}."
 
 
 def sentence(text: str, edit: Edit) -> str:

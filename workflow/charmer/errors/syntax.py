@@ -29,7 +29,9 @@ from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
 MOST_TOKENS = 5  # pieces of a text that a repair may change
-WORK = 12_000_000  # characters that are parsed while repairs are tried; as many again where a block has none
+WORK = 12_000_000  # characters that are parsed while repairs of a part are tried
+WIDER = 4  # times less than that where a first part had none
+LARGE = 200_000  # characters of a text of which no second part is tried where the first has no repair
 NEAR = 7  # lines under suspicion
 SCORED = 400  # repairs that the model compares
 FAULTS = 10  # of one text, that are mended one after the other
@@ -100,12 +102,12 @@ def first_of_several(
     """As `repairs`, of the first fault of a text that has more of them: with each the parser comes further, and what
     stands up to the next statement at the fault's depth, or else at the margin, parses."""
     said = complaint(text)
-    if said is None:
+    if said is None or len(text) > LARGE:
         return []
     for head, end in _heads(text, said.line):
         stopped = complaint(head)
         if stopped is not None and stopped.line <= said.line:
-            found = [edit for edit in passing(head, stopped, go_on) if edit.end < end]
+            found = [edit for edit in passing(head, stopped, go_on, WORK // WIDER) if edit.end < end]
             if found:
                 return _ranked(model, tokenizer, head, found, stopped.message, go_on)
     return []
@@ -165,22 +167,26 @@ def _ranked(
     return scored[first:]
 
 
-def passing(text: str, said: Complaint, go_on: Callable[[], None] = always) -> list[Edit]:
-    """The repairs that make a text parse, at most `SCORED`, those of the fewest changed pieces."""
+def passing(text: str, said: Complaint, go_on: Callable[[], None] = always, work: int = WORK) -> list[Edit]:
+    """The repairs that make a text parse, at most `SCORED`, those of the fewest changed pieces.
+
+    Args:
+        work: characters that are parsed, about.
+    """
     lines = suspects(text, said)
     # A line that should stand further in stands behind what the block seems to be.
     inside = [said.line] if "expected an indented block" in said.message else []
     part, whole = block.smallest(text, lines, inside), block.Block(text, 0, len(text), False)
-    found = _inside(part, lines, go_on)
-    if not found and part != whole:  # the fault reaches out of what looked like its block
-        found = _inside(whole, lines, go_on)
+    found = _inside(part, lines, go_on, work)
+    if not found and part != whole and len(text) <= LARGE:  # the fault reaches out of what looked like its block
+        found = _inside(whole, lines, go_on, work // WIDER)
     found.sort(key=lambda edit: (touched(text, edit), edit))
     dearest = sorted(found[:SCORED], key=lambda edit: (slip(text, edit), edit), reverse=True)
     different = {apply(text, edit): edit for edit in dearest}  # of those that write the same the likeliest slip
     return sorted(different.values(), key=lambda edit: (touched(text, edit), edit))
 
 
-def _inside(part: block.Block, lines: list[int], go_on: Callable[[], None]) -> list[Edit]:
+def _inside(part: block.Block, lines: list[int], go_on: Callable[[], None], work: int) -> list[Edit]:
     """The repairs within a part of a text that make it parse."""
     text = part.text
     kinds: dict[str, list[Edit]] = {}
@@ -191,7 +197,7 @@ def _inside(part: block.Block, lines: list[int], go_on: Callable[[], None]) -> l
             known.add((edit.start, edit.end, edit.replacement))
             kinds.setdefault(edit.kind, []).append(edit)
     turns = (edit for turn in itertools.zip_longest(*kinds.values()) for edit in turn if edit is not None)
-    tries = max(WORK // max(part.end - part.start, 200), 50)
+    tries = max(work // max(part.end - part.start, 200), 50)
     found = []
     for edit in itertools.islice(turns, tries):
         go_on()
