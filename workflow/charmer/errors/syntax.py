@@ -147,7 +147,8 @@ def moves(
     if said is None or "outside" not in said.message:
         return []
     lines = [said.line]
-    near = (Edit(*change, "indentation") for change in indentation(Near(text, lines, 0, len(text))))
+    changes = indentation(Near(text, lines, 0, len(text)))
+    near = (edit for edit in (Edit(*change, "indentation") for change in changes) if "\n" not in edit.replacement)
     tries = itertools.islice(near, max(WORK // max(len(text), 200), 50))
     found = [edit for edit in tries if refusal(apply(text, edit)) is None and complaint(apply(text, edit)) is None]
     return _ranked(model, tokenizer, text, found, said.message, go_on)
