@@ -80,7 +80,7 @@ def test_all_complaints_come_at_once():
 @pytest.mark.parametrize(
     ("override", "knob", "allowed"),
     [
-        ({"model": {"width": 250, "heads": 4}}, "model.width: 250", "a multiple of 4"),
+        ({"model": {"width": 250, "heads": 4}}, "model.width: 250", "an even multiple of 4, such as 248"),
         ({"model": {"width": 12, "heads": 4, "kv_heads": 2}}, "heads of size 3", "an even size"),
         ({"model": {"heads": 4, "kv_heads": 3}}, "model.kv_heads: 3", "1, 2, 4"),
         ({"pack": {"context_length": 500}, "train": {"batch_tokens": 8192}}, "pack.context_length: 500", "8000"),

@@ -20,7 +20,7 @@ def last_lines(result) -> str:
 @pytest.mark.parametrize(
     ("config", "named"),
     [
-        ({"model": "{width: 63}"}, ["model.width: 63", "a multiple of 2"]),
+        ({"model": "{width: 63}"}, ["model.width: 63", "an even multiple of 2"]),
         ({"train": "{learning_rat: 1}"}, ["train.learning_rat", "did you mean train.learning_rate?"]),
         ({"vocab": "{kind: words}"}, ["vocab.kind: 'words'", "char, byte, bpe"]),
         ({"code": "[no/such/place]"}, ["no/such/place"]),

@@ -183,7 +183,8 @@ def passing(text: str, said: Complaint, go_on: Callable[[], None] = always, work
         found = _inside(whole, lines, go_on, work // WIDER)
     found.sort(key=lambda edit: (touched(text, edit), edit))
     dearest = sorted(found[:SCORED], key=lambda edit: (slip(text, edit), edit), reverse=True)
-    different = {apply(text, edit): edit for edit in dearest}  # of those that write the same the likeliest slip
+    # Of those that write the same text the likeliest slip stays. Hashes, since a long text 400 times over fills memory.
+    different = {hash(apply(text, edit)): edit for edit in dearest}
     return sorted(different.values(), key=lambda edit: (touched(text, edit), edit))
 
 
@@ -291,8 +292,9 @@ def slip(text: str, edit: Edit) -> float:
     cost = TOUCHED * (touched(text, edit) - 1)
     if gone and not (new and lost in new):  # with a part that stays, something is put in around it
         cost += ADDED + (0.0 if doubled else GONE * len(lost))
-    used = lost.isidentifier() and len(re.findall(rf"\b{lost}\b", text)) > 1
-    return cost + (USED if used and not new and not doubled else LOST)
+    if lost.isidentifier() and not new and not doubled and len(re.findall(rf"\b{lost}\b", text)) > 1:
+        cost += USED
+    return cost + LOST
 
 
 def _named(edit: Edit, message: str) -> float:

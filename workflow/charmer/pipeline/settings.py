@@ -248,7 +248,7 @@ def _mismatches(settings: Settings) -> Iterator[str]:
     if width % heads:
         yield (
             f"model.width: {width} does not divide among model.heads: {heads} heads; "
-            f"allowed: a multiple of {heads}, such as {max(heads, round(width / heads) * heads)}"
+            f"allowed: an even multiple of {heads}, such as {max(1, round(width / heads / 2)) * 2 * heads}"
         )
     elif (width // heads) % 2:
         yield (
