@@ -1,12 +1,15 @@
 """Characters saved: what typing costs beside a model whose every suggestion is known."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from charmer.evaluation import characters_saved
 from charmer.evaluation.characters_saved import Line
 from charmer.evaluation.support import writing
+from charmer.inference import ngram_cache
+from charmer.inference.ngram_cache import NgramCache
 from charmer.model.network import ModelConfig, Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
@@ -19,8 +22,9 @@ class Oracle:
     def __init__(self, suggestions: dict[str, str]) -> None:
         self.suggestions, self.asked = suggestions, []
 
-    def __call__(self, network, tokenizer, prompts, max_tokens, begins, until):
+    def __call__(self, network, tokenizer, prompts, max_tokens, begins, until, ngrams, given):
         assert not any(begins)  # bytes need no healing
+        assert len(given) == len(prompts)
         outputs = []
         for row, prompt in enumerate(prompts):
             text = tokenizer.decode(prompt)
@@ -41,7 +45,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, text: str, suggestions: dict[str, str
     monkeypatch.setattr(writing, "generate", oracle)
     tokenizer, line = Tokenizer.bytewise(), Line("a.py", "\n", text)
     network = Transformer(ModelConfig(tokenizer.vocab_size, 1, 16, 2, 1, 16, 128))
-    characters_saved.ask(network, tokenizer, [line], max_bytes=30)
+    characters_saved.ask(network, tokenizer, None, [line], max_bytes=30)
     return line, [asked.removeprefix("\n") for asked in oracle.asked]
 
 
@@ -80,6 +84,14 @@ def test_the_prompts_of_a_line_begin_at_one_token_and_leave_room():
     assert tokenizer.decode(prompts[1]).endswith("b\nd") and prompts[1][:-1] == prompts[0]
 
 
+def test_the_network_reads_the_nearest_bytes_alone():
+    tokenizer = Tokenizer.bytewise()
+    network = Transformer(ModelConfig(tokenizer.vocab_size, 1, 16, 2, 1, 16, 128))
+    line = Line("a.py", "far\nnear\n", "def", reach=5)
+    (first, _), _ = characters_saved._prompts(network, tokenizer, line, max_bytes=30)
+    assert tokenizer.decode(first) == "near\n"
+
+
 def test_the_table_counts_newlines_and_blank_lines_as_typed():
     lines = [Line("a", "", "abcd", typed=1), Line("a", "", ""), Line("b", "", "xyz")]
     saved, finished = characters_saved.rows(lines)
@@ -94,7 +106,7 @@ def test_lines_are_the_same_each_time_and_spread_over_files(world: dict[str, Pat
     lines = characters_saved.held_out(world["test_shards"], 4, reach=30)
     assert lines == characters_saved.held_out(world["test_shards"], 4, reach=30)
     assert len({line.path for line in lines}) == 4
-    assert max(len(line.before.encode()) for line in lines) == 30
+    assert max(len(line.before) for line in lines) > 30, "the n-gram cache counts all of it, the network reads the end"
     for line in characters_saved.held_out(world["test_shards"], 1000, reach=10_000):
         assert any(text.startswith(line.before + line.text + "\n") for text in texts)
 
@@ -104,3 +116,13 @@ def test_a_model_that_knows_nothing_saves_nothing(world: dict[str, Path]):
     rows = {row["slice"]: row for row in table}
     assert rows["characters saved"]["value"] == rows["lines finished"]["value"] == 0
     assert json.loads(rows["characters saved"]["detail"])["examples"][0]["guess"] == ""
+
+
+def test_what_stands_in_the_file_already_is_suggested_by_its_n_gram_cache(world: dict[str, Path], tmp_path: Path):
+    """The network knows nothing, so whatever is saved comes of the file's own repetitions."""
+    shutil.copytree(world["model"], tmp_path / "model")
+    ngram_cache.write(tmp_path / "model" / "ngram_cache.json", NgramCache((-3.0,) * 8, (1.0,) * 8))
+    table = characters_saved.evaluate(tmp_path / "model", world, KNOBS | {"lines": 40}, threads=1).to_pylist()
+    rows = {row["slice"]: row["value"] for row in table}
+    assert rows["characters saved"] > 0 and rows["lines finished"] > 0
+    assert rows["characters saved, network alone"] == rows["lines finished, network alone"] == 0

@@ -1,11 +1,16 @@
 """Line completion: which lines are cut where, and how guesses are scored."""
 
 import json
+import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from charmer.common.files import write_table
 from charmer.evaluation import line_completion
 from charmer.evaluation.support import lines, writing
+from charmer.inference import ngram_cache
+from charmer.inference.ngram_cache import NgramCache
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +39,7 @@ def test_lines_of_code_are_cut_before_a_token_and_inside_a_word():
     }
     for before, inside in pairs:
         for case in (before, inside):
-            assert TEXT.startswith(case.before + case.rest)
+            assert case.before + case.rest + case.after == TEXT
             assert case.rest.strip() and "\n" not in case.rest
         assert before.before == before.before.rstrip(" ")
         assert inside.before[-2:].isidentifier() and inside.rest[0].isalnum()
@@ -82,3 +87,20 @@ def test_guesses_are_scored_up_to_the_end_of_the_line(world: dict[str, Path], mo
     assert 0 <= rows["edit similarity"]["value"] < 1
     examples = json.loads(rows["exact match"]["detail"])["examples"]
     assert {"rest": wrong.rest, "guess": "? "} in [{key: case[key] for key in ("rest", "guess")} for case in examples]
+
+
+def test_a_line_that_stands_elsewhere_in_its_file_is_completed_by_the_n_gram_cache(
+    world: dict[str, Path], tmp_path: Path
+):
+    """The network knows nothing, so it is the first of two equal halves that what stands behind helps to complete."""
+    shutil.copytree(world["model"], tmp_path / "model")
+    ngram_cache.write(tmp_path / "model" / "ngram_cache.json", NgramCache((-3.0,) * 24, (1.0,) * 24))
+    row = {"text": TEXT * 2, "source": "s", "package": "p", "path": "m.py"}
+    write_table(tmp_path / "test" / "shard-00000.parquet", pa.Table.from_pylist([row]))
+    table = line_completion.evaluate(
+        tmp_path / "model", {"test_shards": tmp_path / "test"}, {"lines": 6, "max_bytes": 40}, threads=1
+    )
+    found = {row["slice"]: row["value"] for row in table.to_pylist()}
+    assert found["exact match, network alone"] == found["exact match, inside a word, network alone"] == 0
+    assert found["exact match"] == 0.5 and found["exact match, the file behind known"] == 1
+    assert len(found) == 2 * 7

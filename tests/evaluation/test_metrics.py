@@ -4,8 +4,10 @@ import ast
 import json
 import lzma
 import math
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from charmer.common import files
 from charmer.common.failure import Failure
@@ -14,6 +16,8 @@ from charmer.evaluation.support import heldout, writing
 from charmer.evaluation.support.compressors import xz, zstd
 from charmer.evaluation.support.ngrams import KneserNey
 from charmer.evaluation.support.table import SCHEMA, Row, table
+from charmer.inference import ngram_cache
+from charmer.inference.ngram_cache import NgramCache
 from charmer.tokens.tokenizer import Tokenizer
 
 UNIFORM = math.log2(Tokenizer.bytewise().vocab_size)
@@ -73,6 +77,22 @@ def test_the_ngram_model_is_asked_about_the_same_files(bits: dict[str, dict], wo
     expected = sum(needed) / sum(len(document.tokens) for document in documents)
     assert bits["baseline=Kneser-Ney 5-gram"]["value"] == pytest.approx(expected)
     assert set(json.loads(bits["package=red"]["detail"])) >= {"xz -9", "zstd -19", "Kneser-Ney 5-gram"}
+
+
+def test_the_n_gram_cache_is_asked_about_the_same_files_one_by_one(world: dict[str, Path], tmp_path: Path):
+    shutil.copytree(world["model"], tmp_path / "model")
+    cache = NgramCache((0.0,) * 4, (1.0,) * 4)
+    ngram_cache.write(tmp_path / "model" / "ngram_cache.json", cache)
+    rows = bits_per_byte.evaluate(tmp_path / "model", world, {"max_mb": 1.0, "ngram_mb": 1.0}, threads=1).to_pylist()
+    found = {row["slice"]: row for row in rows}
+    tokenizer = Tokenizer.load(world["model"] / "tokenizer.json")
+    documents = heldout.documents(world["test_tokens"], world["test_documents"], tokenizer, 1e6)
+    expected = sum(cache.refined(one.tokens, np.full(len(one.tokens), UNIFORM)).sum() for one in documents)
+    size = json.loads(found["overall"]["detail"])["bytes"]
+    assert found["with n-gram cache"]["value"] == pytest.approx(expected / size, abs=2e-3)
+    assert found["with n-gram cache"]["value"] < found["overall"]["value"] == pytest.approx(UNIFORM, abs=2e-3)
+    green = json.loads(found["package=green"]["detail"])
+    assert green["with n-gram cache"] < found["package=green"]["value"] / 2, "it is one text four times"
 
 
 def test_without_the_training_text_the_ngram_model_is_left_out(world: dict[str, Path]):
@@ -203,5 +223,6 @@ def test_every_metric_module_names_its_needs_as_a_literal():
             *(f"{split}_windows" for split in ("train", "val")),
             "test_broken",
             "calibration",
+            "ngram_cache",
             "start",
         }, path.name

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 import torch
 from charmer.common.failure import Failure
 from charmer.inference.decoder import Decoder, Request, Step
+from charmer.inference.ngram_cache import NgramCache
 from charmer.inference.sampling import Sampling
 from charmer.model.network import ModelConfig, Transformer
 from charmer.tokens.tokenizer import Tokenizer
@@ -309,3 +311,38 @@ def test_requests_out_of_range_are_refused_and_take_no_slot(model, request_, nam
     with pytest.raises(Failure, match=named):
         decoder.admit(request_)
     assert decoder.step() == {} and decoder.admit(Request([5], 1)) == 0
+
+
+@pytest.mark.parametrize(
+    "compiled", [False, pytest.param(True, marks=pytest.mark.skipif(not find_spec("numba"), reason="needs Numba"))]
+)
+def test_an_n_gram_cache_refines_what_the_network_expects(model: Transformer, compiled: bool):
+    cache = NgramCache((1.0,) * 3, (1.0,) * 3)
+    decoder = Decoder(model, TOKENIZER, dtype=torch.float32, compiled=compiled, block=4, ngrams=cache)
+    text = TOKENIZER.encode("ab ac ab a").tolist()
+    for step in decoder.stream(Request(text[:], 3, Sampling(1.0, seed=5), stop=NEVER)):
+        shares = plain_shares(model, text).exp()
+        kept, likely, added = cache.behind(np.array(TOKENIZER.encode("ab ac ab a")), text[-3:])
+        refined = kept * shares
+        refined[torch.from_numpy(likely)] += torch.from_numpy(added).float()
+        assert step.logprob == pytest.approx(float(refined.log()[step.token]), abs=1e-2)
+        text.append(step.token)
+
+
+def test_the_cache_counts_the_text_that_is_given_and_not_what_is_written(model: Transformer):
+    cache = NgramCache((-20.0,) * 2, (1.0,) * 2)
+    decoder = Decoder(model, TOKENIZER, dtype=torch.float32, compiled=False, block=4, ngrams=cache)
+    prompt, around = TOKENIZER.encode("xy").tolist(), TOKENIZER.encode("vwxyz vwxyz vw").astype("int64")
+    found = tokens(decoder.stream(Request(prompt, 6, stop=NEVER, given=around)))
+    assert TOKENIZER.decode(found) == "z vwxy"
+    alone = tokens(exact(model, compiled=False).stream(Request(prompt, 12, stop=NEVER)))
+    assert tokens(decoder.stream(Request(prompt, 12, stop=NEVER))) == alone, "nothing in 'xy' comes twice"
+
+
+def test_each_row_has_a_cache_of_its_own_text(model: Transformer):
+    cache = NgramCache((-20.0,) * 2, (1.0,) * 2)
+    decoder = Decoder(model, TOKENIZER, 2, dtype=torch.float32, compiled=False, block=4, ngrams=cache)
+    texts = ["ab ab a", "ac ac a"]
+    slots = [decoder.admit(Request(TOKENIZER.encode(text).tolist(), 2, stop=NEVER)) for text in texts]
+    written = finish(decoder, slots)
+    assert [TOKENIZER.decode(tokens(written[slot])) for slot in slots] == ["b ", "c "]

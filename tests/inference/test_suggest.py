@@ -214,3 +214,26 @@ def test_other_files_are_cut_before_the_text_near_the_cursor():
         context.around(BPE, CODE, "", room=16, extra=["y = 2"], heal=False).tokens
         == BPE.encode(CODE).tolist()[-len(context.around(BPE, CODE, "", room=16, heal=False).tokens) :]
     )
+
+
+def test_the_n_gram_cache_counts_other_files_and_what_stands_behind_and_before():
+    others, before, after = ["a = 1\n", "b = 2\n"], CODE * 60 + "x = Bo", "\nprint(x)\n"
+    counted = context.counted_text(BPE, before, after, others, begin=b" Bo")
+    text = BPE.decode(counted.tolist())
+    assert text.startswith("a = 1\nb = 2\n\nprint(x)\n") and text.endswith("x ="), "the partial word is written again"
+    assert len(text) == 12 + len(after) + len(before) - 3
+    assert context.counted_text(BPE, before, after, others, begin=b" Bo").tolist() == counted.tolist()
+
+
+def test_no_more_than_the_nearest_of_a_long_text_is_counted():
+    before = "".join(f"name_{number} = {number}\n" for number in range(30_000))
+    text = BPE.decode(context.counted_text(BPE, before, before).tolist())
+    assert text.startswith("name_0 = 0\n") and text.endswith(before[-1000:])
+    assert 1.9 * context.REACH < len(text) < 2 * context.REACH + context.STRETCH
+
+
+def test_a_draft_asks_for_all_of_that_where_the_window_holds_a_part():
+    draft = Draft(BPE, 64, CODE * 9 + "x = wid", "\ny = 2\n", extra=["c = 3\n"], beside=["d = 4\n"])
+    text = BPE.decode(draft.request.given.tolist())
+    assert text.startswith("d = 4\nc = 3\n\ny = 2\n") and text.endswith("x =")
+    assert len(draft.request.prompt) < 64 < len(draft.request.given)

@@ -8,6 +8,8 @@ import asyncio
 import time
 
 import torch
+from charmer.inference.decoder import Decoder
+from charmer.inference.ngram_cache import NgramCache
 from charmer.inference.suggest import Draft, suggest
 from charmer.lsp.server import Engine
 from charmer.lsp.settings import Settings
@@ -177,3 +179,12 @@ async def test_wrong_settings_are_told_and_the_server_goes_on(engine: Engine):
         )
         await until(lambda: here.server.settings.manual)
         assert here.server.settings.pause == 30
+
+
+async def test_other_open_files_tell_what_is_likely_in_this_one(model, tokenizer):
+    cache = NgramCache((-20.0,) * 4, (1.0,) * 4)
+    engine = Engine(Decoder(model, tokenizer, dtype=torch.float32, ngrams=cache))
+    async with session(engine, options={"until": "line"}) as here:
+        here.open("frobnicate(alpha)\nfrobnicate(alpha)\n", name="other.py")
+        here.open("frobnicate of this world\n" * 9, name="notes.md", language="markdown")
+        assert await here.open("x = 1\nfrobni", name="here.py").grey(1, 6) == "cate(alpha)"

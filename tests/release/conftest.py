@@ -14,6 +14,8 @@ from charmer.common.files import write_json, write_table
 from charmer.errors import calibration
 from charmer.evaluation import humaneval
 from charmer.evaluation.support.table import Row, table
+from charmer.inference import ngram_cache
+from charmer.inference.ngram_cache import NgramCache
 from charmer.model import folder
 from charmer.model.network import ModelConfig, Transformer
 from charmer.release import build
@@ -49,6 +51,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     network.initialise(seed=3)
     folder.save(model, network, root / "tokenizer.json")
     calibration.write(model / "check.json", calibration.of([("toy", 600, [3.5, 1.25])]))
+    ngram_cache.write(model / "ngram_cache.json", NgramCache((2.5, 2.0), (2.0, 1.5)))
     training = {"parameters": 20_000, "tokens": 4000, "steps": 9, "seconds": 3725.0, "flops": 1.2e12, "device": "cpu"}
     write_json(model / "training.json", {**training, "precision": "float32", "threads": 2, "matrix_peak": 1e9})
     write_json(run / "provenance.json", {"host": "secret-host", "processor": "A Processor", "python": "3.11.7"})
@@ -100,6 +103,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "config": model / "config.json",
         "tokenizer": model / "tokenizer.json",
         "calibration": model / "check.json",
+        "ngram_cache": model / "ngram_cache.json",
         "summary": run / "summary.json",
         **{f"metric_{name}": root / "metrics" / f"{name}-1" / "table.parquet" for name in SETTINGS["evaluate"]},
     }

@@ -20,8 +20,9 @@ from safetensors.torch import load_file
 
 def test_it_holds_all_that_ships_and_its_manifest_names_every_file(released: Path):
     found = json.loads((released / "release.json").read_text())
-    names = {"model.safetensors", "config.json", "tokenizer.json", "check.json", "MODEL_CARD.md", "NOTICE.md"}
-    names |= {"settings.yaml", "metrics.csv", "seen.npy", "tokenizer_config.json", "generation_config.json"}
+    names = {"model.safetensors", "config.json", "tokenizer.json", "check.json", "ngram_cache.json", "seen.npy"}
+    names |= {"MODEL_CARD.md", "NOTICE.md", "settings.yaml", "metrics.csv"}
+    names |= {"tokenizer_config.json", "generation_config.json"}
     assert set(found["files"]) == names == {path.name for path in released.iterdir()} - {"release.json"}
     assert found["files"]["MODEL_CARD.md"]["sha256"] == sha256_of(released / "MODEL_CARD.md")
     assert {"models/m-1/model.safetensors", "corpus/c-1/ledger.parquet"} <= set(found["made_from"])

@@ -35,6 +35,7 @@ from charmer.pipeline.paths import (
     model_files,
     release_files,
     report_files,
+    token_files,
     training_files,
 )
 from charmer.pipeline.plan import Plan

@@ -46,6 +46,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--max-tokens", type=models.positive, metavar="N", help="default: by what --until asks for")
     parser.add_argument("--stop", action="append", default=[], metavar="S", help="a text to end before")
+    parser.add_argument(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="another file, whose turns of phrase count as well",
+    )
     parser.add_argument("--only-valid", action="store_true", help="write nothing that could not become valid Python")
     parser.add_argument("--explain", action="store_true", help="show each token's alternatives and probabilities")
     parser.add_argument("--n", type=models.positive, default=1, metavar="N", help="how many suggestions (default: 1)")
@@ -77,15 +84,18 @@ def run(options: argparse.Namespace) -> int:
         print(f"charmer complete: {wrong}", file=sys.stderr)
         return 2
     before, after = parts(*text_of(options.file), options.at)
+    beside = [text_of(file)[0] for file in options.beside]
     network, tokenizer = models.load(options)
-    from charmer.inference import context
+    from charmer.inference import context, ngram_cache
     from charmer.inference.decoder import Decoder
     from charmer.inference.suggest import Draft, suggest
 
-    infill = context.learned(models.folder(options.model))
+    folder = models.folder(options.model)
+    infill = context.learned(folder)
     if after.strip() and not infill:
         print("charmer complete: this model learned no infilling; it reads what stands before alone", file=sys.stderr)
-    decoder = Decoder(network, tokenizer, compiled=False)  # to load compiled code takes as long as to write 250 tokens
+    # To load compiled code takes as long as to write 250 tokens.
+    decoder = Decoder(network, tokenizer, compiled=False, ngrams=ngram_cache.read(folder))
     for number in range(options.n):
         if options.n > 1:
             print(f"{'' if number == 0 else chr(10)}# {number + 1} of {options.n}")
@@ -98,6 +108,7 @@ def run(options: argparse.Namespace) -> int:
             max_tokens=options.max_tokens,
             sampling=sampling(options, number),
             only_valid=options.only_valid,
+            beside=beside,
             stop=options.stop,
             infill=infill,
             alternatives=ALTERNATIVES if options.explain else 0,

@@ -4,6 +4,7 @@ Notable here:
 - The unit is the text's: summed negative log2-likelihood over its UTF-8 bytes, the same for characters, bytes and BPE.
 - `xz -9`, `zstd -19` and a Kneser-Ney 5-gram over the same tokens are asked about the same files one by one, so that
   the number means something.
+- All of this is the network's. What is left with the n-gram cache, which fills anew in each file, stands beside it.
 - A token's bits are counted once in each breakdown (by package, by kind, by place in the context), so the parts of a
   breakdown, weighted by their bytes, add up to the whole.
 - The intervals are the bootstrap's over files, weighted by their bytes: how far the figure may lie off for other files
@@ -29,11 +30,14 @@ from charmer.evaluation.support.compressors import COMPRESSORS
 from charmer.evaluation.support.ngrams import KneserNey
 from charmer.evaluation.support.surprise import pieces
 from charmer.evaluation.support.table import Row, table
+from charmer.inference import ngram_cache
 from charmer.inference.score import bits_per_token, windows_of
 from charmer.tokens.tokenizer import Tokenizer
 
-NEEDS = ("test_tokens", "test_documents", "train_tokens", "train_documents")
-OPTIONAL = ("train_tokens", "train_documents")  # what the 5-gram is counted on; without them it is left out
+NEEDS = ("test_tokens", "test_documents", "train_tokens", "train_documents", "ngram_cache")
+COUNTED = ("train_tokens", "train_documents")  # what the 5-gram is counted on; without them it is left out
+OPTIONAL = (*COUNTED, "ngram_cache")  # the last lies in the model's folder
+WITH_CACHE = "with n-gram cache"
 METRIC, UNIT = "bits_per_byte", "bits/byte"
 EXCERPT_BYTES = 1200
 ORDER = 5
@@ -61,7 +65,8 @@ class Scored:
 
 
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
-    """Slices: "overall", "baseline=…", "package=…", "kind=…", "position=…", and one "excerpt".
+    """Slices: "overall", "with n-gram cache" where the model has one, "baseline=…", "package=…", "kind=…",
+    "position=…", and one "excerpt".
 
     Args:
         model: the model's folder.
@@ -69,8 +74,8 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         settings: max_mb of text that is scored; ngram_mb of training text on which the 5-gram is counted.
         threads: of the CPU.
 
-    The detail of a part holds its bytes and, for packages, what the baselines need for it. The detail of "excerpt"
-    holds the beginning of a typical document as [text, bits] pairs.
+    The detail of a part holds its bytes and, for packages, what the cache and the baselines need for it. The detail of
+    "excerpt" holds the beginning of a typical document as [text, bits] pairs.
 
     Raises:
         Failure: the test split holds no text.
@@ -97,9 +102,12 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     baselines = {
         name: np.array([8 * compress(document.text) for document in scored]) for name, compress in COMPRESSORS.items()
     }
-    if set(OPTIONAL) <= set(data):
+    if set(COUNTED) <= set(data):
         baselines[f"Kneser-Ney {ORDER}-gram"] = ngram_bits(tokens, data, tokenizer, settings["ngram_mb"] * 1e6)
-    return table(METRIC, rows(scored, network.config.context_length, baselines))
+    cached = None
+    if ngrams := ngram_cache.read(model):
+        cached = np.array([ngrams.refined(*both).sum() for both in zip(tokens, bits, strict=True)])
+    return table(METRIC, rows(scored, network.config.context_length, baselines, cached))
 
 
 def ngram_bits(
@@ -118,18 +126,29 @@ def ngram_bits(
     return np.array([bits.sum() for bits in model.bits(documents)])
 
 
-def rows(scored: Sequence[Scored], context_length: int, baselines: Mapping[str, np.ndarray]) -> Iterator[Row]:
-    """The table's rows for documents that are scored; `baselines` holds the bits of each document by name."""
+def rows(
+    scored: Sequence[Scored], context_length: int, baselines: Mapping[str, np.ndarray], cached: np.ndarray | None = None
+) -> Iterator[Row]:
+    """The table's rows for documents that are scored.
+
+    Args:
+        baselines: the bits of each document by name.
+        cached: the bits of each document with the n-gram cache.
+    """
     bits = np.array([document.bits.sum() for document in scored])
     size = np.array([len(document.text) for document in scored])
     packages = np.array([document.package for document in scored])
     ids = [document.id for document in scored]
     yield _ratio("overall", bits, size, ids, {"packages": len(set(packages))})
+    beside_all = dict(baselines)
+    if cached is not None:
+        beside_all[WITH_CACHE] = cached
+        yield _ratio(WITH_CACHE, cached, size, ids)
     for name, needed in baselines.items():
         yield _ratio(f"baseline={name}", needed, size, ids)
     for package in sorted(set(packages)):
         of = packages == package
-        beside = {name: float(needed[of].sum() / size[of].sum()) for name, needed in baselines.items()}
+        beside = {name: float(needed[of].sum() / size[of].sum()) for name, needed in beside_all.items()}
         yield _ratio(f"package={package}", bits[of], size[of], list(itertools.compress(ids, of)), beside)
     yield from _by_kind(scored)
     yield from _by_position(scored, context_length)

@@ -7,14 +7,16 @@ Notable here:
 - All places of a line are asked about side by side, since what is suggested at one depends on nothing but the text
   before it; the first at which the whole rest is suggested is where Tab is pressed. Their prompts begin alike.
 - What a suggestion says behind the point where it departs from the line is never looked at, so writing ends there.
-- The prompt is healed (see `inference.healing`), because most places inside a line are inside a word.
+- The prompt is healed (see `inference.healing`), because most places inside a line are inside a word. The n-gram cache
+  counts the file up to the line.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,15 @@ from charmer.common.progress import Progress
 from charmer.evaluation.support import heldout, subject, writing
 from charmer.evaluation.support.cases import case_id, ratio, share
 from charmer.evaluation.support.table import Row, table
+from charmer.inference import context, ngram_cache
 from charmer.inference.healing import Prompt, healed
+from charmer.inference.ngram_cache import NgramCache
 from charmer.model.network import Transformer
 from charmer.tokens.shards import batches as read_shards
 from charmer.tokens.tokenizer import Tokenizer
 
-NEEDS = ("test_shards",)
+NEEDS = ("test_shards", "ngram_cache")
+OPTIONAL = ("ngram_cache",)  # it lies in the model's folder
 LINES = 16  # lines that are asked about at once
 EXAMPLES = 20
 
@@ -41,15 +46,17 @@ class Line:
     """A line that is being typed.
 
     Attributes:
-        before: the file's text before it, its end at least.
+        before: the file's text before it.
         text: the line, without its newline.
         typed: how many characters were typed by hand when a suggestion was taken; None: no suggestion was.
+        reach: bytes of what stands before that the network reads, at most.
     """
 
     path: str
     before: str
     text: str
     typed: int | None = None
+    reach: int = sys.maxsize
 
     @property
     def places(self) -> range:
@@ -64,12 +71,12 @@ class Line:
 
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
     """Slices: "characters saved" (of all, newlines and blank lines counted), "lines finished" by a suggestion (of those
-    with text).
+    with text); both once more for the network alone, where the model has an n-gram cache.
 
     Args:
         model: the model's folder.
         data: `test_shards`, the folder of the test split's Parquet shards.
-        settings: lines; max_bytes of a suggestion; context_bytes of the file that the model reads before the line.
+        settings: lines; max_bytes of a suggestion; context_bytes of the file that the network reads before the line.
         threads: of the CPU.
 
     The detail of "characters saved" holds the first lines with text: what was typed, and what the suggestion added.
@@ -78,17 +85,22 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         Failure: the test split holds no line.
     """
     network, tokenizer = subject.load(model, threads)
-    lines = held_out(data["test_shards"], settings["lines"], settings["context_bytes"])
-    with Progress("characters saved", len(lines), "line") as progress:
-        for first in range(0, len(lines), LINES):
-            part = lines[first : first + LINES]
-            ask(network, tokenizer, part, settings["max_bytes"])
-            progress.advance(len(part))
-    return table("characters_saved", rows(lines))
+    ngrams = ngram_cache.read(model)
+    ways = (("", ngrams), (", network alone", None)) if ngrams else (("", None),)
+    found: list[Row] = []
+    with Progress("characters saved", len(ways) * settings["lines"], "line") as progress:
+        for way, counting in ways:
+            lines = held_out(data["test_shards"], settings["lines"], settings["context_bytes"])
+            for first in range(0, len(lines), LINES):
+                part = lines[first : first + LINES]
+                ask(network, tokenizer, counting, part, settings["max_bytes"])
+                progress.advance(len(part))
+            found += [replace(row, slice=row.slice + way) for row in rows(lines)]
+    return table("characters_saved", found)
 
 
 def held_out(shards: Path, count: int, reach: int, among: Container[tuple[str, str, str]] | None = None) -> list[Line]:
-    """`count` lines of a fixed random order, each with the `reach` bytes before it, or all.
+    """`count` lines of a fixed random order, of each of which the network reads the `reach` bytes before it, or all.
 
     No file gives a second line before all have given one; a file's lines come in a random order.
 
@@ -116,8 +128,9 @@ def held_out(shards: Path, count: int, reach: int, among: Container[tuple[str, s
     found = []
     for _, number, place in places:
         start = sum(len(line) + 1 for line in cut[number][:place])
-        before = documents[number]["text"][max(start - reach, 0) : start].encode()[-reach:].decode("utf-8", "ignore")
-        found.append(Line(documents[number]["path"], before, cut[number][place]))
+        found.append(
+            Line(documents[number]["path"], documents[number]["text"][:start], cut[number][place], reach=reach)
+        )
     return found
 
 
@@ -127,7 +140,9 @@ def _shuffled(path: str, count: int) -> list[int]:
     return np.random.default_rng(seed).permutation(count).tolist()
 
 
-def ask(network: Transformer, tokenizer: Tokenizer, lines: list[Line], max_bytes: int) -> None:
+def ask(
+    network: Transformer, tokenizer: Tokenizer, ngrams: NgramCache | None, lines: list[Line], max_bytes: int
+) -> None:
     """Find for each line the first place at which the whole rest of it is suggested."""
     places = [(line, typed) for line in lines for typed in line.places]
     prompts = [prompt for line in lines for prompt in _prompts(network, tokenizer, line, max_bytes)]
@@ -136,7 +151,8 @@ def ask(network: Transformer, tokenizer: Tokenizer, lines: list[Line], max_bytes
     def departed(row: int, tokens: list[int]) -> bool:
         return not rests[row].startswith(tokenizer.decode_bytes(tokens)[len(prompts[row].begin) :])
 
-    found = writing.continuations(network, tokenizer, prompts, max_bytes, departed)
+    given = [text for line in lines for text in [context.counted_text(tokenizer, line.before)] * len(line.places)]
+    found = writing.continuations(network, tokenizer, prompts, max_bytes, departed, ngrams=ngrams, given=given)
     for (line, typed), rest, written in zip(places, rests, found, strict=True):
         suggestion, newline, _ = written.text.partition("\n")
         if line.typed is None and suggestion.encode() == rest and (newline or written.ended):
@@ -145,10 +161,11 @@ def ask(network: Transformer, tokenizer: Tokenizer, lines: list[Line], max_bytes
 
 def _prompts(network: Transformer, tokenizer: Tokenizer, line: Line, max_bytes: int) -> Iterator[Prompt]:
     """The prompt at each place of a line. All begin with the same token of the file, so that it is read once."""
-    before = tokenizer.encode(line.before).tolist()
+    near = line.before.encode()[-line.reach :].decode("utf-8", "ignore")
+    before = tokenizer.encode(near).tolist()
     start = max(1 + len(before) - writing.room(network, tokenizer, before, len(line.text.encode()) + max_bytes), 0)
     for typed in line.places:
-        prompt = healed(tokenizer, line.before + line.text[:typed])
+        prompt = healed(tokenizer, near + line.text[:typed])
         yield Prompt([tokenizer.eof, *prompt.tokens][start:], prompt.begin)
 
 

@@ -23,7 +23,9 @@ from charmer.evaluation import characters_saved
 from charmer.evaluation.support import heldout, statistics, subject
 from charmer.evaluation.support.cases import case_id, ratio, share
 from charmer.evaluation.support.table import Row, table
+from charmer.inference import ngram_cache
 from charmer.inference.generate import generate
+from charmer.inference.ngram_cache import NgramCache
 from charmer.inference.score import bits_per_token
 from charmer.model.network import Transformer
 from charmer.tokens.shards import batches as read_shards
@@ -38,7 +40,9 @@ NEEDS = (
     "train_documents",
     "train_shards",
     "train_windows",
+    "ngram_cache",
 )
+WITH_CACHE = ", with n-gram cache"
 GIVEN = 50  # tokens of a passage that are given, and as many that are asked for
 CONTEXT_BYTES, LINE_BYTES = 768, 120  # that a typed line has before it; of a suggestion
 Place = tuple[str, str, str]  # source, package and path of a file
@@ -46,8 +50,9 @@ Place = tuple[str, str, str]  # source, package and path of a file
 
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
     """Slices: "own code", "other code" (bits/byte), "characters saved" and "recited" (shares), each ", before" and
-    ", after"; and "own code, change", "other code, change", shares of the bits before. What is said of
-    other code is left out where test holds none.
+    ", after"; and "own code, change", "other code, change", shares of the bits before. Bits and their change are the
+    network's, and stand there once more with the n-gram caches. What is said of other code is left out where test holds
+    none.
 
     Args:
         model: the fitted model's folder.
@@ -63,16 +68,18 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     after, tokenizer = subject.load(model, threads)
     before, _ = subject.load(data["start"].parent, threads)
     both = {"before": before, "after": after}
+    ngrams = {"before": ngram_cache.read(data["start"].parent), "after": ngram_cache.read(model)}
     own = _files(data["test_shards"])
     found: list[Row] = []
     everyone = _files(data["test_shards"], own=False)
     for name, mine in (("own code", True), ("other code", False)):
         if mine or len(everyone) > len(own):
-            found += _bits(name, both, tokenizer, data, own, mine, settings["max_mb"] * 1e6)
+            found += _bits(name, both, ngrams, tokenizer, data, own, mine, settings["max_mb"] * 1e6)
     for when, network in both.items():
         lines = characters_saved.held_out(data["test_shards"], settings["lines"], CONTEXT_BYTES, own)
         for first in range(0, len(lines), characters_saved.LINES):
-            characters_saved.ask(network, tokenizer, lines[first : first + characters_saved.LINES], LINE_BYTES)
+            part = lines[first : first + characters_saved.LINES]
+            characters_saved.ask(network, tokenizer, ngrams[when], part, LINE_BYTES)
         saved = characters_saved.rows(lines)[0]
         found.append(Row(f"characters saved, {when}", *_values(saved)))
     passages = _passages(data, _files(data["train_shards"]), settings["passages"])
@@ -104,6 +111,7 @@ def _files(shards: Path, own: bool = True) -> set[Place]:
 def _bits(
     name: str,
     both: dict[str, Transformer],
+    ngrams: dict[str, NgramCache | None],
     tokenizer: Tokenizer,
     data: dict[str, Path],
     own: set[Place],
@@ -121,14 +129,23 @@ def _bits(
     ids = [heldout.id_of(document, tokenizer) for document in documents]
     tokens = [document.tokens for document in documents]
     size = np.array([tokenizer.byte_lengths[ids_].sum() for ids_ in tokens])
-    bits = {
-        when: np.array([part.sum(dtype=np.float64) for part in bits_per_token(network, tokens, tokenizer.eof)])
-        for when, network in both.items()
-    }
-    rows = [ratio(f"{name}, {when}", bits[when], size, ids, "files", "bits/byte") for when in both]
-    change = bits["after"] - bits["before"]
-    interval = statistics.bootstrap_ratio(change, bits["before"])
-    return [*rows, Row(f"{name}, change", float(change.sum() / bits["before"].sum()), interval, len(ids), "share")]
+    each = {when: bits_per_token(network, tokens, tokenizer.eof) for when, network in both.items()}
+    found: list[Row] = []
+    for way in ("", WITH_CACHE) if all(ngrams.values()) else ("",):
+        bits = {when: _sums(tokens, parts, ngrams[when] if way else None) for when, parts in each.items()}
+        found += [ratio(f"{name}, {when}{way}", bits[when], size, ids, "files", "bits/byte") for when in both]
+        change = bits["after"] - bits["before"]
+        interval = statistics.bootstrap_ratio(change, bits["before"])
+        share_ = float(change.sum() / bits["before"].sum())
+        found.append(Row(f"{name}, change{way}", share_, interval, len(ids), "share"))
+    return found
+
+
+def _sums(tokens: list[np.ndarray], bits: list[np.ndarray], ngrams: NgramCache | None) -> np.ndarray:
+    """What each document costs, float64[documents]."""
+    if ngrams is not None:
+        bits = [ngrams.refined(*both) for both in zip(tokens, bits, strict=True)]
+    return np.array([part.sum(dtype=np.float64) for part in bits])
 
 
 def _values(row: Row) -> Sequence[Any]:

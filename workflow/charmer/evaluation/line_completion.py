@@ -4,8 +4,10 @@ The protocol is CodeXGLUE's (Lu et al. 2021, arXiv:2102.04664): exact match, and
 line given all that stands before. It is applied here to raw text of unseen packages, not to CodeXGLUE's normalised
 tokens, so its published figures stand beside these only roughly. The model's most likely token is taken each time.
 
-A cut inside a word is measured twice: with the prompt healed (see `inference.healing`), as every way into the model
-does it, and as it stands.
+The figures without a further word are the model's as every way into it uses it, on what stands before the cut: with
+the prompt healed (see `inference.healing`) and with its n-gram cache, which counts all of the file up to there. Beside
+them stand the network alone; what the cache makes of the file behind the line as well, as an editor has it; and, inside
+a word, a prompt that is not healed.
 """
 
 from __future__ import annotations
@@ -20,19 +22,25 @@ from charmer.common.progress import Progress
 from charmer.evaluation.support import lines, subject, writing
 from charmer.evaluation.support.cases import case_id, ratio, share
 from charmer.evaluation.support.table import Row, table
+from charmer.inference import context, ngram_cache
 from charmer.inference.healing import Prompt, healed
+from charmer.inference.ngram_cache import NgramCache
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
 
-NEEDS = ("test_shards",)
+NEEDS = ("test_shards", "ngram_cache")
+OPTIONAL = ("ngram_cache",)  # it lies in the model's folder
 ROWS = 32  # cases that are completed at once
 EXAMPLES = 20
+ALONE, BEHIND, NOT_HEALED = ", network alone", ", the file behind known", ", not healed"
+WAYS = {False: ("", ALONE, BEHIND), True: ("", ALONE, BEHIND, NOT_HEALED)}  # by whether the cut is inside a word
 
 
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
-    """Slices: "exact match" and "edit similarity", each also "inside a word" and "inside a word, not healed".
+    """Slices: "exact match" and "edit similarity", each also "inside a word", and all of these in the WAYS besides the
+    first, the last of them inside a word alone.
 
-    Blanks at the ends do not count.
+    Blanks at the ends do not count. A model without an n-gram cache has neither ALONE nor BEHIND.
 
     Args:
         model: the model's folder.
@@ -47,35 +55,51 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     """
     network, tokenizer = subject.load(model, threads)
     cases = lines.held_out(data["test_shards"], settings["lines"])
-    stops = lines.ends(tokenizer)
-    before, inside = ([case for case in cases if case.inside is within] for within in (False, True))
-    sets = (("", before, False), (", inside a word", inside, True), (", inside a word, not healed", inside, False))
+    ngrams = ngram_cache.read(model)
+    sets = [
+        ([case for case in cases if case.inside is within], ", inside a word" * within, way)
+        for within, ways in WAYS.items()
+        for way in ways
+        if ngrams or way not in (ALONE, BEHIND)
+    ]
     found: list[Row] = []
-    with Progress("line completion", sum(len(part) for _, part, _ in sets), "line") as progress:
-        for where, part, heal in sets:
-            prompts = [
-                healed(tokenizer, case.before) if heal else Prompt(tokenizer.encode(case.before).tolist(), b"")
-                for case in part
-            ]
+    with Progress("line completion", sum(len(part) for part, *_ in sets), "line") as progress:
+        for part, where, way in sets:
             guesses = []
-            for first in range(0, len(prompts), ROWS):
-                guesses += _written(network, tokenizer, prompts[first : first + ROWS], settings["max_bytes"], stops)
-                progress.advance(len(prompts[first : first + ROWS]))
-            found += _rows(part, guesses, where)
+            for first in range(0, len(part), ROWS):
+                batch = part[first : first + ROWS]
+                guesses += _written(network, tokenizer, ngrams, batch, settings["max_bytes"], way)
+                progress.advance(len(batch))
+            found += _rows(part, guesses, where + way)
     return table("line_completion", found)
 
 
 def _written(
-    network: Transformer, tokenizer: Tokenizer, prompts: list[Prompt], max_bytes: int, stops: list[int]
+    network: Transformer,
+    tokenizer: Tokenizer,
+    ngrams: NgramCache | None,
+    cases: list[lines.Case],
+    max_bytes: int,
+    way: str,
 ) -> list[str]:
-    """What the model writes behind each prompt, up to the end of the line."""
+    """What the model writes in each case, up to the end of the line."""
+    healing = [case.inside and way != NOT_HEALED for case in cases]
+    prompts = [
+        healed(tokenizer, case.before) if heal else Prompt(tokenizer.encode(case.before).tolist(), b"")
+        for case, heal in zip(cases, healing, strict=True)
+    ]
+    given = [
+        context.counted_text(tokenizer, case.before, case.after if way == BEHIND else "", begin=prompt.begin)
+        for case, prompt in zip(cases, prompts, strict=True)
+    ]
     cut = [
         Prompt(
             [tokenizer.eof, *prompt.tokens][-writing.room(network, tokenizer, prompt.tokens, max_bytes) :], prompt.begin
         )
         for prompt in prompts
     ]
-    found = writing.continuations(network, tokenizer, cut, max_bytes, stop=stops)
+    knobs: dict[str, Any] = {"ngrams": ngrams, "given": given} if ngrams and way != ALONE else {}
+    found = writing.continuations(network, tokenizer, cut, max_bytes, stop=lines.ends(tokenizer), **knobs)
     return [text.split("\n")[0] for text, _ in found]
 
 

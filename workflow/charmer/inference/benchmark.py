@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 from charmer.common.failure import Failure
+from charmer.inference import ngram_cache
 from charmer.inference.decoder import Decoder, Request
 from charmer.inference.suggest import MAX_TOKENS, Draft, suggest
 from charmer.model import folder
@@ -100,6 +101,7 @@ def benchmark(model: Path, gguf: Path | None, threads: int, repeats: int) -> Non
     torch.set_num_threads(threads)
     network, tokenizer = folder.load(model)
     decoder = Decoder(network, tokenizer)
+    suggesting = Decoder(network, tokenizer, ngrams=ngram_cache.read(model))
     half = decoder.window // 2
     measures: list[Callable[[list[int]], Rates]] = [lambda prompt: own_rates(decoder, prompt)]
     names = ["charmer"]
@@ -113,7 +115,7 @@ def benchmark(model: Path, gguf: Path | None, threads: int, repeats: int) -> Non
     for name, (read, written) in zip(names, rates, strict=True):
         print(f"{name:32}{read:10,.0f}{written:10,.0f}")
     length = min(CONTEXT, max(decoder.window - MAX_TOKENS["line"], half))
-    known, unknown = latencies(decoder, passages(tokenizer, length, repeats))
+    known, unknown = latencies(suggesting, passages(tokenizer, length, repeats))
     print(f"\none line behind {length} tokens, ms{'median':>12}{'95 %':>10}")
     for name, times in (("prefix known", known), ("prefix unknown", unknown)):
         print(f"{name:32}{np.percentile(times, 50):10.0f}{np.percentile(times, 95):10.0f}")

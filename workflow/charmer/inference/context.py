@@ -7,13 +7,18 @@ Notable here:
 - Other files stand before all of this, as a document of their own, and their share changes in steps too: an editor
   that sends them ahead of need, without a cursor, finds them known at its next request.
 - The cursor's partial token is healed (see `healing`).
+- The n-gram cache, if there is one, reads more than the window holds: `counted_text` is that text.
 - Whatever does not fit is dropped farthest from the cursor first: other files, then the file's beginning and end.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from charmer.common import files
 from charmer.common.failure import Failure
@@ -23,6 +28,8 @@ from charmer.tokens.tokenizer import Tokenizer
 MARKS = 3  # tokens that say which part comes next
 SUFFIX = 1 / 3  # share of what the model can read that goes to the text behind the cursor
 LONGEST = 12  # characters of text that are encoded for each token that is wanted: more than tokens have
+REACH = 100_000  # characters of a text that the n-gram cache counts, at most
+STRETCH = 1_000  # of them that are encoded, and remembered, together
 STEPS = 4  # the beginning of a long text moves by this part of the room for it
 
 
@@ -108,3 +115,30 @@ def _others(tokenizer: Tokenizer, extra: Sequence[str], left: int, most: int) ->
         return []
     text = "".join(part if part.endswith("\n") else part + "\n" for part in extra)
     return tokenizer.encode(text[-LONGEST * count :]).tolist()[-count:]
+
+
+def counted_text(
+    tokenizer: Tokenizer, before: str, after: str = "", extra: Sequence[str] = (), begin: bytes = b""
+) -> np.ndarray:
+    """What the n-gram cache counts at a cursor: other texts, that behind the cursor, that before it, int64[n].
+
+    Args:
+        begin: the bytes at the end of `before` that a healed prompt leaves to be written again.
+
+    While a person types, nearly all of it stays as it was, and is not encoded again.
+    """
+    before = before.encode()[: -len(begin)].decode() if begin else before
+    parts = [*(text[-REACH:] for text in extra), after[:REACH]]
+    found = [_remembered(tokenizer, text) for text in parts if text.strip()]
+    first = max(len(before) - REACH, 0) // STRETCH * STRETCH
+    cuts = [before.rfind("\n", 0, place) + 1 for place in range(first, len(before), STRETCH)]
+    cuts = [*dict.fromkeys(cuts), len(before)]
+    stretches = [before[start:stop] for start, stop in itertools.pairwise(cuts)]
+    found += [_remembered(tokenizer, text) for text in stretches[:-1]]
+    found += [tokenizer.encode(text) for text in stretches[-1:]]
+    return np.concatenate([np.zeros(0, np.int64), *found])
+
+
+@functools.lru_cache(maxsize=1024)
+def _remembered(tokenizer: Tokenizer, text: str) -> np.ndarray:
+    return tokenizer.encode(text)

@@ -13,6 +13,8 @@ Notable here:
   products differs with their shapes, which in bfloat16 can turn a near tie).
 - A text that outgrows the window keeps its newest half and is read again (the cache of a rotary model can't be shifted
   without changing what its keys mean to the layers above). So half a window of text at least stands before a token.
+- With an n-gram cache (see `ngram_cache`) the network's distribution is refined by the text that was given, before
+  anything else is asked of it.
 - Text is what is written: of the special tokens only those that stop can be chosen.
 
 One thread at a time may use a decoder.
@@ -20,6 +22,7 @@ One thread at a time may use a decoder.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -31,6 +34,7 @@ from torch import Tensor
 from charmer.common.failure import Failure
 from charmer.inference.forward import BLOCK, Forward
 from charmer.inference.healing import beginnings
+from charmer.inference.ngram_cache import NgramCache
 from charmer.inference.request import TRIES
 from charmer.inference.request import Request as Request
 from charmer.inference.request import Step as Step
@@ -49,6 +53,7 @@ class _Row:
     random: np.random.Generator
     text: list[int]  # what the model sees: the prompt and what was written, from the window's first token on
     owed: bytes
+    given: np.ndarray  # what the n-gram cache counts
     new: int = 0
     written: bytearray = field(default_factory=bytearray)
 
@@ -66,6 +71,7 @@ class Decoder:
         compiled: whether tokens are written by `inference.kernel`, for which a processor compiles 5 s once, and loads
             half a second in each process; None: on a processor, if Numba is installed.
         block: tokens of a prompt that are read at once, and shared with another prompt only as a whole.
+        ngrams: refines what the network expects; None: nothing does.
     """
 
     def __init__(
@@ -77,7 +83,9 @@ class Decoder:
         window: int | None = None,
         compiled: bool | None = None,
         block: int = BLOCK,
+        ngrams: NgramCache | None = None,
     ) -> None:
+        self._ngrams = ngrams
         self.model, self.tokenizer, self.slots = model, tokenizer, slots
         self.window, self.block = window or model.config.context_length, block
         self.dtype = dtype or fastest(model.device)
@@ -129,7 +137,8 @@ class Decoder:
         self._forbidden[slot, marks] = -torch.inf
         self._read(slot, text)
         random = np.random.default_rng(request.sampling.seed)
-        self._rows[slot] = _Row(request, stops, random, text, request.begin)
+        given = np.asarray(request.prompt if request.given is None else request.given, np.int64)
+        self._rows[slot] = _Row(request, stops, random, text, request.begin, given)
         self._known_and_read[slot] = cached, len(text) - cached
         self._admitted += 1
         self._last_used[slot] = self._admitted
@@ -234,7 +243,7 @@ class Decoder:
     def _draw(self, slots: list[int]) -> dict[int, Step | None]:
         rows = [self._running(slot) for slot in slots]
         near = _near(slots)
-        logits = self._logits[near] + self._forbidden[near]
+        logits = self._refined(rows, self._logits[near]) + self._forbidden[near]
         if logits.device.type == "mps":
             logits = logits.cpu()  # draws need 64 bits, which it does not have
         if any(row.owed for row in rows):
@@ -251,6 +260,17 @@ class Decoder:
             ended = final is None or (final in row.stops and not row.owed)
             steps[slot] = None if final is None or ended else self._take(row, final, shares[place])
         return steps
+
+    def _refined(self, rows: list[_Row], logits: Tensor) -> Tensor:
+        """Logarithms of what comes next by the network, `logits` [B, V], and by the texts that were given."""
+        if self._ngrams is None:
+            return logits
+        shares = logits.log_softmax(-1).cpu()
+        for row, own in zip(rows, shares.numpy(), strict=True):  # small as it is, NumPy takes a third of PyTorch's time
+            kept, tokens, added = self._ngrams.behind(row.given, row.text[-self._ngrams.order :])
+            own += math.log(kept)
+            own[tokens] = np.logaddexp(own[tokens], np.log(added))
+        return shares.to(logits.device)
 
     def _acceptable(self, row: _Row, logits: Tensor, token: int) -> int | None:
         """`token`, or the first that is drawn after it and that the row's request accepts. Changes `logits`."""

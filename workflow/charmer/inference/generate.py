@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
 from charmer.inference.decoder import Decoder, Request
+from charmer.inference.ngram_cache import NgramCache
 from charmer.inference.sampling import Sampling
 from charmer.model.network import Transformer
 from charmer.tokens.tokenizer import Tokenizer
@@ -31,6 +33,8 @@ def generate(
     dtype: torch.dtype = torch.float32,
     begins: Sequence[bytes] | None = None,
     until: Callable[[int, list[int]], bool] | None = None,
+    ngrams: NgramCache | None = None,
+    given: Sequence[np.ndarray] | None = None,
 ) -> list[list[int]]:
     """Continue each prompt.
 
@@ -47,6 +51,8 @@ def generate(
             is free, and may stop.
         until: called after each token with the prompt's place in the list and its new tokens; true ends that row, and
             the token stays.
+        ngrams: refines what the network expects (see `ngram_cache`).
+        given: int[n] for each prompt, what `ngrams` counts; None: the prompts.
 
     Returns:
         The new tokens of each prompt, in the order of `prompts`.
@@ -64,12 +70,13 @@ def generate(
             Sampling(temperature, top_k, top_p, seed=(seed, place)),
             begin=begins[place] if begins is not None else b"",
             stop=stops,
+            given=given[place] if given is not None else None,
         )
         for place, prompt in enumerate(prompts)
     ]
     window = min(model.config.context_length, max(map(len, prompts)) + max(max_tokens, 0) + 1)
     decoder = Decoder(
-        model, tokenizer, min(len(prompts), ROWS), dtype, window, compiled=False
+        model, tokenizer, min(len(prompts), ROWS), dtype, window, compiled=False, ngrams=ngrams
     )  # many rows side by side
     written: list[list[int]] = [[] for _ in prompts]
     running: dict[int, int] = {}  # the place in the list of what runs in each slot

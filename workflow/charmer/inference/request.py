@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from charmer.common.failure import Failure
 from charmer.inference.sampling import Sampling
 
@@ -26,6 +28,8 @@ class Request:
         alternatives: how many of the likeliest tokens each step reports.
         accept: whether the continuation may begin with these bytes. A token that is refused is left out and another
             drawn from the rest; the row ends where none is left, or after `TRIES` of them.
+        given: int[n], the text that the decoder's n-gram cache counts, if it has one: the prompt and what stands
+            around it; None: the prompt alone.
         reuse: whether a beginning that is known need not be read again. What is written is the same.
     """
 
@@ -36,6 +40,7 @@ class Request:
     stop: frozenset[int] | None = None
     alternatives: int = 0
     accept: Callable[[bytes], bool] | None = None
+    given: np.ndarray | None = field(default=None, compare=False)
     reuse: bool = True
 
     def check(self, size: int) -> None:

@@ -69,8 +69,10 @@ class Draft:
         sampling: how tokens are drawn.
         only_valid: take no token that no continuation could make parse (see `valid`).
         extra: texts of other files, the most useful last.
+        beside: texts of further files, which the network does not read, but the n-gram cache counts.
         stop: texts that end the suggestion and are no part of it.
-        infill: whether the model learned to write a middle; without, it reads what stands before the cursor alone.
+        infill: whether the model learned to write a middle; without, the network reads what stands before the cursor
+            alone.
         heal: whether to drop the partial token at the cursor (see `healing`).
         alternatives: how many of the likeliest tokens each step reports.
 
@@ -90,6 +92,7 @@ class Draft:
         sampling: Sampling = GREEDY,
         only_valid: bool = False,
         extra: Sequence[str] = (),
+        beside: Sequence[str] = (),
         stop: Sequence[str] = (),
         infill: bool = True,
         heal: bool = True,
@@ -113,6 +116,7 @@ class Draft:
         try:
             # Half the window for other files, however much is to be written: sent ahead of need, nothing is.
             prompt = context.around(tokenizer, before, after if infill else "", room, extra, heal, window // 2)
+            given = context.counted_text(tokenizer, before, after, [*beside, *extra], prompt.begin)
         except UnicodeEncodeError as error:
             code = ord(error.object[error.start])
             raise Failure(f"the text holds half of a surrogate pair (U+{code:04X}), which is no character") from None
@@ -122,7 +126,7 @@ class Draft:
         if self._valid and not self._valid.alive(""):
             raise Failure("--only-valid: nothing can make the text before the cursor parse; mend it or leave this out")
         accept = self._parses if only_valid else None
-        self.request = Request(prompt.tokens, size, sampling, prompt.begin, None, alternatives, accept)
+        self.request = Request(prompt.tokens, size, sampling, prompt.begin, None, alternatives, accept, given)
         self.tokens = 0
         self.ended = False
 

@@ -30,6 +30,7 @@ from charmer.lsp.settings import Settings
 from charmer.lsp.suggestions import Suggester
 
 logger = logging.getLogger(__name__)
+BESIDE = 8  # other documents, those opened last, that tell what is likely in one
 _WORD = re.compile(r"\w*\Z")
 _END_OF_LINE = re.compile(r"[\r\n]")
 
@@ -170,7 +171,8 @@ class Server(LanguageServer):
         text = self.suggester.rest(uri, before, after)
         if not text and (asked or not self.settings.manual):
             pause = 0 if asked else self.settings.pause / 1000
-            text = await self.suggester.suggest(uri, before, after, self.settings.until, pause)
+            others = [other.text for other in self._documents.values() if other.python and other is not document]
+            text = await self.suggester.suggest(uri, before, after, self.settings.until, pause, others[-BESIDE:])
         return (document, before, text) if text.strip() else None
 
     async def _check(self, document: Document, pause: float) -> None:

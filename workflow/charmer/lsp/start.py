@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from charmer.commands.support import models
 from charmer.errors import calibration
-from charmer.inference import context
+from charmer.inference import context, ngram_cache
 from charmer.inference.decoder import Decoder
 from charmer.lsp.server import Engine, build
 from charmer.lsp.settings import Settings
@@ -35,7 +35,7 @@ def serve(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a thread that waits for a line would outlive the exception
     folder = models.folder(options.model)
     network, tokenizer = models.load(options)
-    decoder = Decoder(network, tokenizer)
+    decoder = Decoder(network, tokenizer, ngrams=ngram_cache.read(folder))
     decoder.warm(aside=True)
     engine = Engine(decoder, context.learned(folder), calibration.read(folder), options.threads)
     settings = Settings(options.pause, options.manual, options.until, not options.no_check, options.check_pause)

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -66,10 +67,13 @@ class Suggester:
         typed = before[len(shown.before) :]
         return shown.text[len(typed) :] if shown.text.startswith(typed) else ""
 
-    async def suggest(self, uri: str, before: str, after: str, until: Until, pause: float) -> str:
+    async def suggest(
+        self, uri: str, before: str, after: str, until: Until, pause: float, beside: Sequence[str] = ()
+    ) -> str:
         """What to insert between two texts; "" where there is nothing, or where this was cancelled.
 
         Args:
+            beside: the texts of other documents, which tell what words are likely.
             pause: seconds to wait first.
         """
         self.cancel(uri)
@@ -79,7 +83,7 @@ class Suggester:
             if gone.is_set():
                 return ""
             loop = asyncio.get_running_loop()
-            text = await loop.run_in_executor(self._pool, self._compute, before, after, until, gone)
+            text = await loop.run_in_executor(self._pool, self._compute, before, after, until, beside, gone)
             if gone.is_set():
                 return ""
             self._shown[uri] = _Shown(before, after, text)
@@ -103,7 +107,7 @@ class Suggester:
             self.cancel(uri)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _compute(self, before: str, after: str, until: Until, gone: threading.Event) -> str:
+    def _compute(self, before: str, after: str, until: Until, beside: Sequence[str], gone: threading.Event) -> str:
         """In the thread."""
         if gone.is_set():
             return ""
@@ -112,7 +116,13 @@ class Suggester:
         began = time.monotonic()
         try:
             draft = Draft(
-                self._decoder.tokenizer, self._decoder.window, before, after, until=until, infill=self._infill
+                self._decoder.tokenizer,
+                self._decoder.window,
+                before,
+                after,
+                until=until,
+                infill=self._infill,
+                beside=beside,
             )
             found = suggest(self._decoder, draft, gone.is_set)
         except Failure as failure:

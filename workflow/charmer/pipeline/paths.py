@@ -51,6 +51,7 @@ def metric_files(plan: Plan, metric: str) -> Files:
         **{f"{split}_windows": f"{plan.windows.folder}/{split}.npy" for split in ("train", "val")},
         **{f"{split}_broken": f"{plan.broken.folder}/{split}.parquet" for split in SPLITS},
         "calibration": f"{plan.model.folder}/check.json",
+        "ngram_cache": f"{plan.model.folder}/ngram_cache.json",
         **({"start": f"{start}/{WEIGHTS}"} if start else {}),
     }
     unknown = set(needs(metric)) - set(available)
@@ -95,6 +96,7 @@ def release_files(plan: Plan) -> Files:
         **model_files(plan),
         **token_files(plan, "test"),
         "calibration": f"{plan.model.folder}/check.json",
+        "ngram_cache": f"{plan.model.folder}/ngram_cache.json",
         "ledger": f"{plan.corpus.folder}/ledger.parquet",
         "train_shards": f"{plan.corpus.folder}/train",
         "summary": f"{plan.run.folder}/summary.json",

@@ -20,6 +20,7 @@ from charmer.common.failure import Failure
 from charmer.corpus import seen
 from charmer.errors import calibration
 from charmer.export import hf
+from charmer.inference import ngram_cache
 from charmer.model import folder as models
 from charmer.model import manifest
 from charmer.release import before, card, notice, weights
@@ -41,7 +42,8 @@ def release(
     Args:
         folder: where it ships; absent, empty, or an earlier release.
         inputs: what `charmer.pipeline.paths.release_files` names: all that the report of the run reads, and `config`,
-            `tokenizer`, `calibration`, `ledger`, `train_shards`, `test_tokens`, `test_documents`, `summary`.
+            `tokenizer`, `calibration`, `ngram_cache`, `ledger`, `train_shards`, `test_tokens`, `test_documents`,
+            `summary`.
         settings: the sections of the configuration that the run depends on; `evaluate` maps each metric to its knobs.
         most_mb: what it may hold.
         threads: of the processor.
@@ -72,6 +74,8 @@ def release(
         hf.describe(model, new, tokenizer, network.config.context_length)
         weights.write(model, new)
         calibration.write(new / calibration.NAME, calibration.read(inputs["calibration"].parent))
+        if cache := ngram_cache.read(inputs["ngram_cache"].parent):
+            ngram_cache.write(new / ngram_cache.NAME, cache)
         files.write_text(new / SETTINGS, configuration(run.name, shown))
         entries = before.write(new, trainings)
         seen.write(inputs["train_shards"], new)

@@ -11,7 +11,7 @@ import uvicorn
 
 from charmer.commands.support import models
 from charmer.errors import calibration
-from charmer.inference import context
+from charmer.inference import context, ngram_cache
 from charmer.inference.decoder import Decoder
 from charmer.serve import app
 from charmer.serve.batching import Scheduler
@@ -41,7 +41,7 @@ def serve(
     """
     folder = models.folder(options.model)
     network, tokenizer = models.load(options)
-    decoder = Decoder(network, tokenizer, options.parallel)
+    decoder = Decoder(network, tokenizer, options.parallel, ngrams=ngram_cache.read(folder))
     decoder.warm(aside=True)
     say = (lambda line: print(line, flush=True)) if options.verbose else None
     service = Service(

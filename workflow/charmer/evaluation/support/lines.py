@@ -29,6 +29,7 @@ class Case:
     Attributes:
         before: the file's text up to the cut; blanks before a token belong to `rest`.
         rest: the rest of the line.
+        after: the file's text behind that line.
         inside: whether the cut is inside a word.
     """
 
@@ -36,6 +37,7 @@ class Case:
     path: str
     before: str
     rest: str
+    after: str
     inside: bool
 
 
@@ -86,12 +88,12 @@ def pairs_of(text: str, package: str, path: str) -> Iterator[tuple[Case, Case]]:
         at = line[1 + _draw(path, row, 1) % (len(line) - 1)].start[1]
         word = words[_draw(path, row, 2) % len(words)]
         within = word.start[1] + 2 + _draw(path, row, 3) % (len(word.string) - 3)
-        before = "\n".join(lines[: row - 1]) + "\n"
+        before, after = "\n".join(lines[: row - 1]) + "\n", "\n".join(["", *lines[row:]])
         whole = lines[row - 1]
         at = len(whole[:at].rstrip())
         yield (
-            Case(package, path, before + whole[:at], whole[at:], inside=False),
-            Case(package, path, before + whole[:within], whole[within:], inside=True),
+            Case(package, path, before + whole[:at], whole[at:], after, inside=False),
+            Case(package, path, before + whole[:within], whole[within:], after, inside=True),
         )
 
 
