@@ -94,3 +94,13 @@ def test_a_card_claims_to_read_what_stands_behind_the_cursor_only_where_that_hel
     assert limits.fills_in(tables) is helps and not limits.fills_in({})
     sentence = next(one for one in limits.bad_at(tables, 512, None) if one.startswith("Filling in"))
     assert [int(share) for share in re.findall(r"(\d+)\W%", sentence)] == [0, 0, round(100 * ended), round(100 * alone)]
+
+
+def test_a_card_says_how_far_the_model_sees_with_an_n_gram_cache_and_without():
+    row = {"slice": "with n-gram cache", "value": 1.0, "low": None, "high": None, "unit": "bits/byte", "cases": 9}
+    without, cached = (
+        next(one for one in limits.bad_at(tables, 512, None) if one.startswith("What stands further back than 512"))
+        for tables in ({}, {"bits_per_byte": [row]})
+    )
+    assert without.endswith("in other files, it does not see.")
+    assert "its network does not see" in cached and "counts" in cached

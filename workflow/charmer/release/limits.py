@@ -13,6 +13,7 @@ from charmer.report import numbers
 from charmer.report.inputs import Rows, pick
 
 ENDED, ALONE = "to the line's end", "to the line's end, left to right"  # of the lines that fill_in_the_middle asks for
+WITH_CACHE = "with n-gram cache"  # of what bits_per_byte measures
 NEVER = (
     "Running what it writes without reading it: it knows no intent, and a program that runs may do anything.",
     "Deciding alone: a review, a security check, a grade, a judgement about whoever wrote a piece of code.",
@@ -33,7 +34,11 @@ def bad_at(tables: Mapping[str, Rows], context: int, bytes_per_token: float | No
     yield _right(tables)
     yield _form(tables)
     room = f", some {numbers.size(context * bytes_per_token)} of code" if bytes_per_token else ""
-    yield f"What stands further back than {context:,} tokens{room}, and in other files, it does not see."
+    unseen = f"What stands further back than {context:,} tokens{room}, and in other files,"
+    if pick(tables.get("bits_per_byte", []), WITH_CACHE) is None:
+        yield f"{unseen} it does not see."
+    else:
+        yield f"{unseen} its network does not see; its n-gram cache counts which tokens follow one another there."
     yield _lines(tables)
     yield _middles(tables)
     yield _bugs(tables)
