@@ -339,6 +339,14 @@ def test_the_cache_counts_the_text_that_is_given_and_not_what_is_written(model: 
     assert tokens(decoder.stream(Request(prompt, 12, stop=NEVER))) == alone, "nothing in 'xy' comes twice"
 
 
+def test_a_cache_that_counts_nothing_changes_nothing_not_even_under_a_penalty(model: Transformer):
+    prompt, sampling = TOKENIZER.encode("abc").tolist(), Sampling(repetition_penalty=1.5)
+    decoder = Decoder(model, TOKENIZER, dtype=torch.float32, compiled=False, block=4, ngrams=NgramCache((1.0,), (1.0,)))
+    empty = np.zeros(0, np.int64)
+    found = tokens(decoder.stream(Request(prompt, 20, sampling, stop=NEVER, given=empty)))
+    assert found == tokens(exact(model, compiled=False).stream(Request(prompt, 20, sampling, stop=NEVER)))
+
+
 def test_each_row_has_a_cache_of_its_own_text(model: Transformer):
     cache = NgramCache((-20.0,) * 2, (1.0,) * 2)
     decoder = Decoder(model, TOKENIZER, 2, dtype=torch.float32, compiled=False, block=4, ngrams=cache)

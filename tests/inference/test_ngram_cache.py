@@ -15,7 +15,7 @@ from charmer.inference.ngram_cache import NgramCache, counted
 from hypothesis import given
 from hypothesis import strategies as st
 
-CACHE = NgramCache(scales=(1.5, 0.5, -0.5), exponents=(1.0, 1.5, 2.0))
+CACHE = NgramCache(scales=(1.5, 0.5, -0.5, 1.0, 0.0, -1.0), exponents=(1.0, 1.5, 2.0, 0.5, 1.0, 3.0))
 texts = st.lists(st.integers(0, 3), max_size=40).map(lambda tokens: np.array(tokens, np.int64))
 
 
@@ -38,7 +38,7 @@ def test_scoring_is_the_formula_with_what_stands_before_each_token(text):
     np.testing.assert_allclose(2.0**-bits, expected)
 
 
-@given(texts, st.lists(st.integers(0, 3), max_size=5))
+@given(texts, st.lists(st.integers(0, 3), max_size=8))
 def test_writing_is_the_formula_with_the_text_that_was_given(text, last):
     kept, tokens, added = CACHE.behind(text, last)
     more = dict(zip(tokens.tolist(), added.tolist(), strict=True))
@@ -79,6 +79,9 @@ def test_a_cache_is_read_as_it_was_written_and_a_fitted_model_falls_back_on_that
     (fitted / "settings.json").write_text(json.dumps({"train": {"init_from": str(start)}}))
     assert ngram_cache.read(start) == ngram_cache.read(fitted) == CACHE
     assert ngram_cache.read(tmp_path) is None, "a model without one writes by the network alone"
+    (fitted / "settings.json").write_text("[]")
+    with pytest.raises(Failure, match="holds no settings of a training"):
+        ngram_cache.read(fitted)
 
 
 @pytest.mark.parametrize(

@@ -228,12 +228,33 @@ def test_the_n_gram_cache_counts_other_files_and_what_stands_behind_and_before()
 def test_no_more_than_the_nearest_of_a_long_text_is_counted():
     before = "".join(f"name_{number} = {number}\n" for number in range(30_000))
     text = BPE.decode(context.counted_text(BPE, before, before).tolist())
-    assert text.startswith("name_0 = 0\n") and text.endswith(before[-1000:])
-    assert 1.9 * context.REACH < len(text) < 2 * context.REACH + context.STRETCH
+    assert text.startswith("name_0 = 0\n")
+    assert text.endswith(before[-1000:]) and 2 * context.REACH <= len(text) < 2 * context.REACH + context.STRETCH
+    others = [before, "a = 1\n", "b = 2\n"]
+    text = BPE.decode(context.counted_text(BPE, "", "", others).tolist())
+    assert text.endswith("a = 1\nb = 2\n") and context.REACH <= len(text) < context.REACH + context.STRETCH
+
+
+def test_a_line_without_end_is_bounded_as_well():
+    line = "value, " * 100_000
+    assert len(BPE.decode(context.counted_text(BPE, line, line, [line]).tolist())) < 3 * (
+        context.REACH + context.STRETCH
+    )
+
+
+@settings(max_examples=30)
+@given(st.lists(st.sampled_from(["x = 1\n", "\n", "long " * 300, "é😋\n"]), max_size=60).map("".join))
+def test_all_of_a_text_is_counted_wherever_it_is_cut(text: str):
+    assert BPE.decode(context.counted_text(BPE, text).tolist()) == text
+    assert BPE.decode(context.counted_text(BPE, "", text).tolist()) == text
+
+
+def test_half_a_surrogate_pair_in_another_file_is_a_question_mark():
+    assert BPE.decode(context.counted_text(BPE, "x", "", ["a\ud800b\n"]).tolist()) == "a?b\nx"
 
 
 def test_a_draft_asks_for_all_of_that_where_the_window_holds_a_part():
-    draft = Draft(BPE, 64, CODE * 9 + "x = wid", "\ny = 2\n", extra=["c = 3\n"], beside=["d = 4\n"])
+    draft = Draft(BPE, 64, CODE * 9 + "x = wid", "\ny = 2\n", extra=["c = 3\r\n"], beside=["d = 4\r\n"])
     text = BPE.decode(draft.request.given.tolist())
     assert text.startswith("d = 4\nc = 3\n\ny = 2\n") and text.endswith("x =")
     assert len(draft.request.prompt) < 64 < len(draft.request.given)

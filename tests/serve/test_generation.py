@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from charmer.inference.decoder import Step
 from charmer.inference.suggest import Draft
-from charmer.serve.generation import Middle, Place, Text, Writer, dedent, marked, parsed
+from charmer.serve.generation import Middle, Place, Text, Writer, counted, dedent, marked, parsed
 from charmer.tokens.tokenizer import Tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +38,12 @@ def test_marks_in_a_prompt(prompt: str, place: Place | None):
 @given(st.text("ab<|fim_prexusd>", max_size=60))
 def test_no_prompt_takes_long_to_take_apart(text: str):
     parsed((text + "<|fim_prefix|>") * 200)
+
+
+def test_the_n_gram_cache_counts_all_of_a_prompt_but_its_marks_and_the_word_that_is_written_again():
+    text = "x = 1\n" * 200 + "<|endoftext|>y = wor"
+    ids = counted(BYTES, text, b"wor")
+    assert BYTES.decode(ids.tolist()) == "x = 1\n" * 200 + "\ny = "
 
 
 def test_other_marks_are_tokens_too():

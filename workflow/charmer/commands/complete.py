@@ -93,9 +93,15 @@ def run(options: argparse.Namespace) -> int:
     folder = models.folder(options.model)
     infill = context.learned(folder)
     if after.strip() and not infill:
-        print("charmer complete: this model learned no infilling; it reads what stands before alone", file=sys.stderr)
+        print(
+            "charmer complete: this model learned no infilling; the network reads what stands before alone",
+            file=sys.stderr,
+        )
+    ngrams = ngram_cache.read(folder)
+    if beside and ngrams is None:
+        print("charmer complete: --beside: this model has no n-gram cache to count it with", file=sys.stderr)
     # To load compiled code takes as long as to write 250 tokens.
-    decoder = Decoder(network, tokenizer, compiled=False, ngrams=ngram_cache.read(folder))
+    decoder = Decoder(network, tokenizer, compiled=False, ngrams=ngrams)
     for number in range(options.n):
         if options.n > 1:
             print(f"{'' if number == 0 else chr(10)}# {number + 1} of {options.n}")

@@ -24,6 +24,7 @@ import numpy as np
 from charmer.common.failure import Failure
 from charmer.common.files import read_json, write_json
 from charmer.errors import weights
+from charmer.model import folder
 
 NAME = "check.json"
 KEPT = 40  # scores that are kept for each 500 lines
@@ -142,9 +143,8 @@ def read(model: Path) -> Calibration:
     """
     path = model / NAME
     if not path.exists():
-        settings = model / "settings.json"
-        start = read_json(settings).get("train", {}).get("init_from") if settings.exists() else ""
-        return read(Path(start)) if start else Calibration()
+        start = folder.start_of(model)
+        return read(start) if start else Calibration()
     content: dict[str, Any] = read_json(path)
     try:
         if content.get("weights") != weights.digest():

@@ -151,7 +151,10 @@ def ask(
     def departed(row: int, tokens: list[int]) -> bool:
         return not rests[row].startswith(tokenizer.decode_bytes(tokens)[len(prompts[row].begin) :])
 
-    given = [text for line in lines for text in [context.counted_text(tokenizer, line.before)] * len(line.places)]
+    given = [
+        context.counted_text(tokenizer, line.before + line.text[:typed], begin=prompt.begin) if ngrams else None
+        for (line, typed), prompt in zip(places, prompts, strict=True)
+    ]
     found = writing.continuations(network, tokenizer, prompts, max_bytes, departed, ngrams=ngrams, given=given)
     for (line, typed), rest, written in zip(places, rests, found, strict=True):
         suggestion, newline, _ = written.text.partition("\n")

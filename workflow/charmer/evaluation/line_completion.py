@@ -5,9 +5,9 @@ line given all that stands before. It is applied here to raw text of unseen pack
 tokens, so its published figures stand beside these only roughly. The model's most likely token is taken each time.
 
 The figures without a further word are the model's as every way into it uses it, on what stands before the cut: with
-the prompt healed (see `inference.healing`) and with its n-gram cache, which counts all of the file up to there. Beside
-them stand the network alone; what the cache makes of the file behind the line as well, as an editor has it; and, inside
-a word, a prompt that is not healed.
+its n-gram cache, which counts all of the file up to there, and inside a word with the prompt healed (see
+`inference.healing`). Beside them stand the network alone; what the cache makes of the file behind the line as well, as
+an editor has it; and, inside a word, a prompt that is not healed.
 """
 
 from __future__ import annotations

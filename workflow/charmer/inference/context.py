@@ -21,15 +21,15 @@ from pathlib import Path
 import numpy as np
 
 from charmer.common import files
-from charmer.common.failure import Failure
 from charmer.inference.healing import Prompt, healed
+from charmer.model import folder
 from charmer.tokens.tokenizer import Tokenizer
 
 MARKS = 3  # tokens that say which part comes next
 SUFFIX = 1 / 3  # share of what the model can read that goes to the text behind the cursor
 LONGEST = 12  # characters of text that are encoded for each token that is wanted: more than tokens have
-REACH = 100_000  # characters of a text that the n-gram cache counts, at most
-STRETCH = 1_000  # of them that are encoded, and remembered, together
+REACH = 60_000  # characters that the n-gram cache counts before the cursor, behind it and of other files, of each
+STRETCH = 1_000  # of them that are encoded, and remembered, together, about
 STEPS = 4  # the beginning of a long text moves by this part of the room for it
 
 
@@ -43,15 +43,11 @@ def learned(model: Path, share: str = "fim_share") -> bool:
     Raises:
         Failure: they are no settings.
     """
-    settings = model / "settings.json"
-    if not settings.exists():
+    if not (model / folder.SETTINGS).exists():
         return True
-    try:
-        knobs = files.read_json(settings).get("train", {})
-        before = knobs.get("init_from")
-        return bool(knobs.get(share, 0) or (before and learned(Path(before), share)))
-    except AttributeError:
-        raise Failure(f"{settings}: holds no settings of a training; delete it, or name another model") from None
+    before = folder.start_of(model)
+    knobs = files.read_json(model / folder.SETTINGS).get("train", {})
+    return bool(knobs.get(share, 0) or (before and learned(before, share)))
 
 
 def prefix_suffix_middle(tokenizer: Tokenizer, before: str, after: str, room: int) -> list[int]:
@@ -118,27 +114,39 @@ def _others(tokenizer: Tokenizer, extra: Sequence[str], left: int, most: int) ->
 
 
 def counted_text(
-    tokenizer: Tokenizer, before: str, after: str = "", extra: Sequence[str] = (), begin: bytes = b""
+    tokenizer: Tokenizer, before: str, after: str = "", others: Sequence[str] = (), begin: bytes = b""
 ) -> np.ndarray:
     """What the n-gram cache counts at a cursor: other texts, that behind the cursor, that before it, int64[n].
 
     Args:
+        others: the most useful last; of all of them together the last REACH characters.
         begin: the bytes at the end of `before` that a healed prompt leaves to be written again.
 
-    While a person types, nearly all of it stays as it was, and is not encoded again.
+    Nearly all of it stays as it was while a person types or moves on, and is not encoded again. So texts are cut where
+    typing does not move them: those before the cursor from their beginning, that behind it from its end.
     """
-    before = before.encode()[: -len(begin)].decode() if begin else before
-    parts = [*(text[-REACH:] for text in extra), after[:REACH]]
-    found = [_remembered(tokenizer, text) for text in parts if text.strip()]
-    first = max(len(before) - REACH, 0) // STRETCH * STRETCH
-    cuts = [before.rfind("\n", 0, place) + 1 for place in range(first, len(before), STRETCH)]
-    cuts = [*dict.fromkeys(cuts), len(before)]
-    stretches = [before[start:stop] for start, stop in itertools.pairwise(cuts)]
-    found += [_remembered(tokenizer, text) for text in stretches[:-1]]
-    found += [tokenizer.encode(text) for text in stretches[-1:]]
+    if begin:
+        before = before[: -len(begin.decode("utf-8", "ignore"))]
+    found: list[np.ndarray] = []
+    room = REACH
+    for text in reversed(others):
+        found[:0] = _encoded(tokenizer, text, max(len(text) - room, 0), len(text), 0)
+        room -= min(len(text), room)
+    found += _encoded(tokenizer, after, 0, min(len(after), REACH), len(after) % STRETCH)
+    found += _encoded(tokenizer, before, max(len(before) - REACH, 0), len(before), 0)
     return np.concatenate([np.zeros(0, np.int64), *found])
+
+
+def _encoded(tokenizer: Tokenizer, text: str, start: int, stop: int, offset: int) -> list[np.ndarray]:
+    """The tokens of a part of a text, cut behind lines near the places that are `offset` beyond whole stretches."""
+    first = start + (offset - start) % STRETCH
+    places = range(first, stop, STRETCH)
+    cuts = [start, *(text.rfind("\n", max(place - STRETCH, 0), place) + 1 or place for place in places), stop]
+    pieces = [text[begin:end] for begin, end in itertools.pairwise(cuts) if begin < end]
+    return [_remembered(tokenizer, piece) for piece in pieces]
 
 
 @functools.lru_cache(maxsize=1024)
 def _remembered(tokenizer: Tokenizer, text: str) -> np.ndarray:
-    return tokenizer.encode(text)
+    """Half of a surrogate pair, which no vocabulary holds, is a question mark."""
+    return tokenizer.encode(text.encode("utf-8", "replace").decode())

@@ -85,7 +85,7 @@ class Decoder:
         block: int = BLOCK,
         ngrams: NgramCache | None = None,
     ) -> None:
-        self._ngrams = ngrams
+        self.ngrams = ngrams
         self.model, self.tokenizer, self.slots = model, tokenizer, slots
         self.window, self.block = window or model.config.context_length, block
         self.dtype = dtype or fastest(model.device)
@@ -262,15 +262,17 @@ class Decoder:
         return steps
 
     def _refined(self, rows: list[_Row], logits: Tensor) -> Tensor:
-        """Logarithms of what comes next by the network, `logits` [B, V], and by the texts that were given."""
-        if self._ngrams is None:
+        """What the network expects next, `logits` [B, V], refined by the texts that were given; logits as well, since a
+        penalty for repetition looks at their sign."""
+        if self.ngrams is None:
             return logits
-        shares = logits.log_softmax(-1).cpu()
-        for row, own in zip(rows, shares.numpy(), strict=True):  # small as it is, NumPy takes a third of PyTorch's time
-            kept, tokens, added = self._ngrams.behind(row.given, row.text[-self._ngrams.order :])
+        scale = logits.logsumexp(-1, keepdim=True)
+        refined = (logits - scale).cpu()
+        for row, own in zip(rows, refined.numpy(), strict=True):  # for a row NumPy takes a third of PyTorch's time
+            kept, tokens, added = self.ngrams.behind(row.given, row.text[-self.ngrams.order :])
             own += math.log(kept)
             own[tokens] = np.logaddexp(own[tokens], np.log(added))
-        return shares.to(logits.device)
+        return refined.to(logits.device) + scale
 
     def _acceptable(self, row: _Row, logits: Tensor, token: int) -> int | None:
         """`token`, or the first that is drawn after it and that the row's request accepts. Changes `logits`."""

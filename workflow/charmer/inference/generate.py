@@ -34,7 +34,7 @@ def generate(
     begins: Sequence[bytes] | None = None,
     until: Callable[[int, list[int]], bool] | None = None,
     ngrams: NgramCache | None = None,
-    given: Sequence[np.ndarray] | None = None,
+    given: Sequence[np.ndarray | None] | None = None,
 ) -> list[list[int]]:
     """Continue each prompt.
 
@@ -52,7 +52,7 @@ def generate(
         until: called after each token with the prompt's place in the list and its new tokens; true ends that row, and
             the token stays.
         ngrams: refines what the network expects (see `ngram_cache`).
-        given: int[n] for each prompt, what `ngrams` counts; None: the prompts.
+        given: int[n] for each prompt, what `ngrams` counts; None: the prompt.
 
     Returns:
         The new tokens of each prompt, in the order of `prompts`.

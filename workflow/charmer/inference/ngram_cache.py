@@ -32,6 +32,7 @@ import numpy as np
 
 from charmer.common.failure import Failure
 from charmer.common.files import read_json, write_json
+from charmer.model import folder
 
 NAME = "ngram_cache.json"
 
@@ -109,21 +110,26 @@ class NgramCache:
             given: int64[n], the text.
             last: the tokens before the one that is asked for, the newest last; `order` of them are looked at.
         """
-        reach = np.arange(min(self.order, len(last)))
         found = np.flatnonzero(given[:-1] == last[-1]) + 1 if len(last) else np.zeros(0, np.int64)
         if not len(found):
             return Refinement(1.0, np.zeros(0, np.int64), np.zeros(0))
-        tokens, which = np.unique(given[found], return_inverse=True)
-        same = (given[found[:, None] - 1 - reach] == np.array(last)[::-1][reach]) & (found[:, None] > reach)
-        lengths = np.logical_and.accumulate(same, axis=1).sum(1)  # of what matches before each of `found`
-        counts = np.bincount((lengths - 1) * len(tokens) + which, minlength=len(reach) * len(tokens))
-        counts = counts.reshape(len(reach), -1)[::-1].cumsum(0)[::-1]  # [orders, tokens]
+        lengths, longer = np.ones(len(found), np.int64), np.arange(len(found))
+        for place in range(1, min(self.order, len(last))):
+            longer = longer[found[longer] > place]
+            longer = longer[given[found[longer] - 1 - place] == last[-1 - place]]
+            if not len(longer):
+                break
+            lengths[longer] = place + 1  # tokens that match before each of `found`
+        tokens = np.flatnonzero(np.bincount(given[found]))
+        orders = np.arange(lengths.max())
+        cells = (lengths - 1) * len(tokens) + np.searchsorted(tokens, given[found])
+        counts = np.bincount(cells, minlength=len(orders) * len(tokens)).reshape(len(orders), -1)
+        counts = counts[::-1].cumsum(0)[::-1]  # [orders, tokens]: a longer match is one of each lower order as well
         total, distinct = counts.sum(1), np.count_nonzero(counts, axis=1)
-        scales, exponents = (part[reach] for part in self._strengths)
-        strength = scales * np.maximum(distinct, 1) ** exponents
-        share = np.where(total > 0, strength / (total + strength), 1.0)
-        higher = np.append(np.cumprod(share[::-1])[::-1], 1.0)  # what each order and those above it leave
-        return Refinement(float(higher[0]), tokens, (higher[1:] / (total + strength)) @ counts)
+        scales, exponents = (part[orders] for part in self._strengths)
+        strength = scales * distinct**exponents
+        left = np.cumprod((strength / (total + strength))[::-1])[::-1]  # by each order and those above it
+        return Refinement(float(left[0]), tokens, (np.append(left[1:], 1.0) / (total + strength)) @ counts)
 
 
 def counted(tokens: np.ndarray, order: int) -> Counts:
@@ -159,13 +165,12 @@ def read(model: Path) -> NgramCache | None:
     """The cache in a model's folder; where it has none, that of the model that it started from; or None.
 
     Raises:
-        Failure: the file is damaged.
+        Failure: the file, or the model's settings, are damaged.
     """
     path = model / NAME
     if not path.exists():
-        settings = model / "settings.json"
-        start = read_json(settings).get("train", {}).get("init_from") if settings.exists() else ""
-        return read(Path(start)) if start else None
+        start = folder.start_of(model)
+        return read(start) if start else None
     content = read_json(path)
     try:
         scales, exponents = (tuple(map(float, content[name])) for name in ("scales", "exponents"))

@@ -103,6 +103,7 @@ class Draft:
         self._tokenizer = tokenizer
         self._style = Style.of(before[-LOOKED_AT:] + after[:LOOKED_AT])
         before, after = unix(before), unix(after)
+        extra, beside = [unix(text) for text in extra], [unix(text) for text in beside]
         self._stop = [unix(text) for text in stop if text]
         near = _near(before)
         lexed = scan(near)

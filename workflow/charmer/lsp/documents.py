@@ -70,6 +70,16 @@ class Document:
         """The whole text, any half of a surrogate pair replaced."""
         return "".join(self._lines)
 
+    def tail(self, size: int) -> str:
+        """Whole lines at the end, of `size` characters or one line more."""
+        found: list[str] = []
+        for line in reversed(self._lines):
+            if size <= 0:
+                break
+            found.append(line)
+            size -= len(line)
+        return "".join(reversed(found))
+
     def change(self, version: int, changes: Iterable[types.TextDocumentContentChangeEvent]) -> None:
         """Make a client's edits, one after the other."""
         self.version = version

@@ -23,6 +23,7 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from charmer.common.failure import Failure
 from charmer.errors.calibration import Calibration
+from charmer.inference.context import REACH
 from charmer.inference.decoder import Decoder
 from charmer.lsp.checks import Checker, Marked, fixes, marks
 from charmer.lsp.documents import Document
@@ -171,8 +172,9 @@ class Server(LanguageServer):
         text = self.suggester.rest(uri, before, after)
         if not text and (asked or not self.settings.manual):
             pause = 0 if asked else self.settings.pause / 1000
-            others = [other.text for other in self._documents.values() if other.python and other is not document]
-            text = await self.suggester.suggest(uri, before, after, self.settings.until, pause, others[-BESIDE:])
+            others = [other for other in self._documents.values() if other.python and other is not document]
+            beside = [other.tail(REACH) for other in others[-BESIDE:]]
+            text = await self.suggester.suggest(uri, before, after, self.settings.until, pause, beside)
         return (document, before, text) if text.strip() else None
 
     async def _check(self, document: Document, pause: float) -> None:

@@ -16,10 +16,12 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialised
 
 from charmer.common.failure import Failure
-from charmer.common.files import replacing, write_json
+from charmer.common.files import read_json, replacing, write_json
 from charmer.model.network import ModelConfig, Transformer
 from charmer.model.shape import CONFIG, FIELDS, TOKENIZER, WEIGHTS, read_shape
 from charmer.tokens.tokenizer import Tokenizer
+
+SETTINGS = "settings.json"  # of the training, beside the model in a run's folder
 
 
 def config_fields(config: ModelConfig, eof: int) -> dict[str, Any]:
@@ -80,6 +82,22 @@ def load(folder: Path, device: str | torch.device = "cpu") -> tuple[Transformer,
     model = Transformer(config)
     load_weights(folder / WEIGHTS, model)
     return model.to(device).eval(), tokenizer
+
+
+def start_of(folder: Path) -> Path | None:
+    """The folder of the model from which that in `folder` went on, as its `settings.json` says; None: from none.
+
+    Raises:
+        Failure: they are no settings.
+    """
+    settings = folder / SETTINGS
+    if not settings.exists():
+        return None
+    try:
+        start = read_json(settings).get("train", {}).get("init_from")
+    except AttributeError:
+        raise Failure(f"{settings}: holds no settings of a training; delete it, or name another model") from None
+    return Path(start) if start else None
 
 
 def load_weights(path: Path, model: Transformer) -> None:

@@ -32,10 +32,12 @@ METHODS = {
     "bootstrap, corrected for bias": "the bootstrap, corrected for bias, over",
 }
 CAPTIONS = {
-    "line_completion": "The rest of held-out lines, cut before a token or inside a word: exactly, and how near. Not "
-    "healed: without dropping the word's beginning from the prompt and writing it again.",
+    "line_completion": "The rest of held-out lines, cut before a token or inside a word: exactly, and how near. The "
+    "n-gram cache counts the file up to the cut, the file behind the line where that is said, and nothing where the "
+    "network is alone. Not healed: without dropping the word's beginning from the prompt and writing it again.",
     "characters_saved": "Held-out lines typed with a suggestion after each character, which Tab takes only where it is "
-    "the whole rest of the line: the share of keystrokes that this saves, and of lines that end so.",
+    "the whole rest of the line: the share of keystrokes that this saves, and of lines that end so; with the n-gram "
+    "cache, which counts the file up to the cursor, and by the network alone.",
     "fill_in_the_middle": "Lines, spans of characters and function bodies taken out of held-out files and written back "
     "exactly, but for blanks at the ends of lines. Asked suffix first, as every way into the model asks, and prefix "
     "first. To the line's end: what an editor shows, beside what the model writes without the text behind.",
@@ -105,7 +107,9 @@ def bits_per_byte(rows: Rows) -> list[Plot]:
     plots = []
     overall = pick(rows, "overall")
     if overall:
-        shown = [{**overall, "member": "this model"}, *members(rows, "baseline")]
+        cached = pick(rows, "with n-gram cache")
+        own = [{**overall, "member": "this model"}, *([{**cached, "member": "with n-gram cache"}] if cached else [])]
+        shown = [*own, *members(rows, "baseline")]
         caption = "Bits needed for a byte of packages that training never saw, with 95% intervals. Less is better."
         plots.append(intervals("compressors", "Beside general compressors", caption, shown, "this model"))
     kinds = sorted(members(rows, "kind"), key=lambda row: row["value"])

@@ -66,7 +66,7 @@ def check(service: Service, body: Check, ticket: Ticket) -> Iterator[dict[str, A
 
 
 def surprise(service: Service, body: Surprise, ticket: Ticket) -> Iterator[dict[str, Any]]:
-    """The bits that the model needs for each piece of a text."""
+    """The bits that the network needs for each piece of a text."""
     tokenizer, model = service.scheduler.tokenizer, service.scheduler.model
     raw = bounded(body.text).encode()
     tokens = tokenizer.encode(body.text)
@@ -85,14 +85,16 @@ def surprise(service: Service, body: Surprise, ticket: Ticket) -> Iterator[dict[
 
 
 def alternatives(service: Service, body: Alternatives, ticket: Ticket) -> Iterator[dict[str, Any]]:
-    """The likeliest tokens at a place of a text. Each begins with `begin`, the cursor's partial token, or `begin` with
-    it: a longer word may be spelled in several tokens."""
+    """The likeliest tokens at a place of a text by the network alone, as `surprise` has it. Each begins with `begin`,
+    the cursor's partial token, or `begin` with it: a longer word may be spelled in several tokens."""
     tokenizer = service.scheduler.tokenizer
     at = len(body.text) if body.at is None else body.at
     if at > len(body.text):
         raise Failure(f"at: {at} is behind the end of the text, which has {len(body.text)} characters")
     prompt = around(tokenizer, body.text[:at], "", service.room(1))
-    request = Request(prompt.tokens, 1, begin=prompt.begin, stop=frozenset(), alternatives=body.count)
+    request = Request(
+        prompt.tokens, 1, begin=prompt.begin, stop=frozenset(), alternatives=body.count, given=np.zeros(0, np.int64)
+    )
     run = service.scheduler.submit([request], ticket.cancelled)
     found = [step for _, step in run.events() if step is not None]
     ticket.outcome.prompt_tokens, ticket.outcome.cached_tokens = len(prompt.tokens), run.rows[0].cached

@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from charmer.common.failure import Failure
-from charmer.inference.context import around
+from charmer.inference.context import around, counted_text
 from charmer.inference.decoder import Step
 from charmer.inference.healing import Prompt
 from charmer.inference.suggest import Draft
@@ -61,6 +63,15 @@ def marked(tokenizer: Tokenizer, text: str, room: int) -> Prompt:
     head = tokenizer.encode(text[:last], allow_special=True).tolist()
     opened = behind.tokens[1:] if behind.tokens[:1] == [tokenizer.eof] else behind.tokens
     return Prompt([*head, *opened][-room:], behind.begin)
+
+
+def counted(tokenizer: Tokenizer, text: str, begin: bytes) -> np.ndarray:
+    """What the n-gram cache counts of a prompt, which may be longer than what the network reads: int[n].
+
+    Args:
+        begin: the bytes at its end that are written again.
+    """
+    return counted_text(tokenizer, _SPECIAL.sub("\n", text), begin=begin)
 
 
 def known(tokenizer: Tokenizer, ids: Sequence[int]) -> list[int]:

@@ -27,7 +27,7 @@ from charmer.inference.healing import Prompt
 from charmer.inference.style import unix
 from charmer.inference.suggest import Draft
 from charmer.serve.fields import MOST_ROWS, Completion, Detokenize, Infill, Options, Tokenize, listed, seeded
-from charmer.serve.generation import Middle, Place, Text, known, marked, parsed
+from charmer.serve.generation import Middle, Place, Text, counted, known, marked, parsed
 from charmer.serve.llama_answers import Answer, fields, note, part, whole
 from charmer.serve.running import Ticket
 from charmer.serve.service import Service
@@ -130,10 +130,12 @@ def _answer(
     room = service.room(most)
     if isinstance(prompt, str):
         read = marked(tokenizer, prompt, room) if service.markers else around(tokenizer, prompt, "", room)
+        given = counted(tokenizer, prompt, read.begin)
     else:
-        read, prompt = Prompt(prompt, b""), tokenizer.decode(prompt, show_special=True)
+        read, given = Prompt(prompt, b""), None
+        prompt = tokenizer.decode(read.tokens, show_special=True)
     reuse = body.cache_prompt is not False
-    request = Request(read.tokens, most, sampling, read.begin, alternatives=alternatives, reuse=reuse)
+    request = Request(read.tokens, most, sampling, read.begin, alternatives=alternatives, given=given, reuse=reuse)
     cut = _read(service, request, show_special=service.markers) < len(prompt.encode())
     return Answer(request, Text(tokenizer, read.begin, stops, indent), prompt, cut)
 

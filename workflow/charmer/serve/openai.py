@@ -23,7 +23,7 @@ from charmer.inference.suggest import Draft
 from charmer.serve import analysis
 from charmer.serve.batching import Run
 from charmer.serve.fields import Completions, listed, seeded
-from charmer.serve.generation import Middle, Pieces, Place, Text, Writer, known, marked, parsed, shown
+from charmer.serve.generation import Middle, Pieces, Place, Text, Writer, counted, known, marked, parsed, shown
 from charmer.serve.running import Ticket
 from charmer.serve.service import Service
 from charmer.tokens.tokenizer import Tokenizer
@@ -181,7 +181,8 @@ class _Asked:
             choice = Choice(draft.request, Middle(self.tokenizer, draft, stops))
         else:
             prompt = self._prompt(text)
-            request = Request(prompt.tokens, self.most, sampling, prompt.begin, alternatives=alternatives)
+            given = counted(self.tokenizer, text, prompt.begin) if isinstance(text, str) else None
+            request = Request(prompt.tokens, self.most, sampling, prompt.begin, alternatives=alternatives, given=given)
             choice = Choice(request, Text(self.tokenizer, prompt.begin, stops))
         if body.logprobs is not None:
             choice.begin(self.tokenizer)
@@ -202,7 +203,7 @@ class _Asked:
         return marked(self.tokenizer, text, room) if self.service.markers else around(self.tokenizer, text, "", room)
 
     def echo(self, text: str | list[int], ticket: Ticket) -> tuple[str, dict[str, list[Any]] | None]:
-        """The prompt as text, and what is to be told of its tokens, where the request wants them."""
+        """The prompt as text, and what the network alone tells of its tokens, where the request wants them."""
         if not self.body.echo:
             return "", None
         tokenizer = self.tokenizer
