@@ -249,6 +249,10 @@ def test_all_of_a_text_is_counted_wherever_it_is_cut(text: str):
     assert BPE.decode(context.counted_text(BPE, "", text).tolist()) == text
 
 
+def test_a_character_of_which_a_part_is_written_again_is_counted_whole():
+    assert BPE.decode(context.counted_text(BPE, "x = é", begin="é".encode()[1:]).tolist()) == "x = é"
+
+
 def test_half_a_surrogate_pair_in_another_file_is_a_question_mark():
     assert BPE.decode(context.counted_text(BPE, "x", "", ["a\ud800b\n"]).tolist()) == "a?b\nx"
 

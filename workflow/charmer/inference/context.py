@@ -125,8 +125,7 @@ def counted_text(
     Nearly all of it stays as it was while a person types or moves on, and is not encoded again. So texts are cut where
     typing does not move them: those before the cursor from their beginning, that behind it from its end.
     """
-    if begin:
-        before = before[: -len(begin.decode("utf-8", "ignore"))]
+    before = before[: len(before) - len(begin.decode("utf-8", "ignore"))]
     found: list[np.ndarray] = []
     room = REACH
     for text in reversed(others):
