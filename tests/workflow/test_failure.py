@@ -132,7 +132,7 @@ def test_ctrl_c_stops_within_seconds_without_a_traceback_and_the_next_call_goes_
     assert "Traceback" not in output
     assert 'File "' not in output
     assert output.strip().splitlines()[-1] == "stopped; the same command goes on from here"
-    assert packed.scheduled(config=LONG) == {"train": 1, "evaluate": 1, "report": 1}
+    assert packed.scheduled(config=LONG) == {"train": 1, "ngrams": 1, "evaluate": 1, "report": 1}
 
 
 def test_after_a_kill_of_the_whole_group_a_plain_call_goes_on_from_the_checkpoint(packed: Project):

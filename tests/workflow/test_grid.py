@@ -43,7 +43,7 @@ def failed(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Simpl
 
 def test_cells_share_the_stages_that_they_have_in_common_with_one_another_and_with_other_runs(failed: SimpleNamespace):
     # The run of seed 1 with the window that fits is the finished one's: only its page, of one metric, is new.
-    assert failed.scheduled == {"pack": 2, "train": 3, "evaluate": 3, "report": 4, "cell": 4, "grid": 1}
+    assert failed.scheduled == {"pack": 2, "train": 3, "ngrams": 3, "evaluate": 3, "report": 4, "cell": 4, "grid": 1}
 
 
 def test_a_cell_that_fails_is_a_gap_with_its_reason_and_the_page_is_made_all_the_same(failed: SimpleNamespace):
@@ -70,7 +70,7 @@ def test_a_cell_that_fails_is_a_gap_with_its_reason_and_the_page_is_made_all_the
 
 def test_another_value_on_an_axis_schedules_its_own_cells_alone(failed: SimpleNamespace):
     write(failed.project, TEXT.replace("65536", "64", 1).replace(", train.batch_tokens: 65536", ""))
-    expected = {"pack": 2, "train": 2, "evaluate": 2, "report": 2, "cell": 4, "grid": 1}
+    expected = {"pack": 2, "train": 2, "ngrams": 2, "evaluate": 2, "report": 2, "cell": 4, "grid": 1}
     assert failed.project.scheduled("grid", config=PAIR) == expected
     write(failed.project, TEXT)
 

@@ -21,8 +21,8 @@ from charmer.inference.score import bits_per_token
 from charmer.model import folder
 from charmer.training.held_out import HeldOut
 
-MEGABYTES = 0.6  # of held-out text that is read
-ORDERS = {"bpe": 8, "char": 24, "byte": 24}  # of tokens, by the vocabulary's kind: some 25 bytes of code
+MEGABYTES = {"bpe": 0.6, "char": 0.15, "byte": 0.15}  # of held-out text that is read, by the vocabulary's kind
+ORDERS = {"bpe": 8, "char": 24, "byte": 24}  # tokens before another one that are looked at: some 25 bytes of code
 USUAL = (2.5, 2.0)  # scale and exponent of any order, where nothing says otherwise
 CERTAIN = 2.0  # how far from there they may well lie, for a penalty of half a nat
 STEPS = 60  # of L-BFGS, at most
@@ -39,7 +39,7 @@ def fit(model: Path, tokens: Path, documents: Path, target: Path, threads: int =
     """
     torch.set_num_threads(threads)
     network, tokenizer = folder.load(model)
-    texts = HeldOut(tokens, documents, tokenizer, MEGABYTES, torch.float32, threads).documents
+    texts = HeldOut(tokens, documents, tokenizer, MEGABYTES[tokenizer.kind], torch.float32, threads).documents
     with Progress("n-gram cache", sum(map(len, texts)), "token") as progress:
         bits = bits_per_token(network, texts, tokenizer.eof, progress=progress.advance, threads=threads)
     ngram_cache.write(target, fitted(texts, bits, ORDERS[tokenizer.kind]))
