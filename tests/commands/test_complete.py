@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import pytest
 from charmer import cli
 from charmer.commands import complete
+from charmer.inference import ngram_cache
+from charmer.inference.ngram_cache import NgramCache
 
 
 @pytest.fixture
@@ -36,6 +38,20 @@ def test_one_suggestion_waits_for_no_compiler(ask, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "charmer.inference.kernel", None)  # to import it is an error
     monkeypatch.delitem(sys.modules, "charmer.inference.steps", raising=False)
     assert ask(b"x = ", "--max-tokens", "2")[0] == 0
+
+
+def test_another_file_says_what_is_likely_where_the_model_has_an_n_gram_cache(
+    ask, uniform: SimpleNamespace, tmp_path: Path
+):
+    (tmp_path / "other.py").write_bytes(b"frobnicate(alpha)\r\n" * 3)
+    asked = b"frobn", "--beside", str(tmp_path / "other.py"), "--until", "line", "--max-tokens", "20"
+    code, _, errors = ask(*asked)
+    assert code == 0 and "this model has no n-gram cache" in errors
+    ngram_cache.write(uniform.folder / ngram_cache.NAME, NgramCache((-20.0,) * 4, (1.0,) * 4))
+    try:
+        assert ask(*asked) == (0, "icate(alpha)\n", "")
+    finally:
+        (uniform.folder / ngram_cache.NAME).unlink()
 
 
 def test_several_suggestions_are_numbered_and_differ(ask):
