@@ -40,7 +40,6 @@ NEEDS = (
     "train_documents",
     "train_shards",
     "train_windows",
-    "ngram_cache",
 )
 WITH_CACHE = ", with n-gram cache"
 GIVEN = 50  # tokens of a passage that are given, and as many that are asked for
@@ -51,8 +50,8 @@ Place = tuple[str, str, str]  # source, package and path of a file
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
     """Slices: "own code", "other code" (bits/byte), "characters saved" and "recited" (shares), each ", before" and
     ", after"; and "own code, change", "other code, change", shares of the bits before. Bits and their change are the
-    network's, and stand there once more with the n-gram caches. What is said of other code is left out where test holds
-    none.
+    network's, and stand there once more with the n-gram cache of the model before, as characters are saved with it. What
+    is said of other code is left out where test holds none.
 
     Args:
         model: the fitted model's folder.
@@ -68,7 +67,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
     after, tokenizer = subject.load(model, threads)
     before, _ = subject.load(data["start"].parent, threads)
     both = {"before": before, "after": after}
-    ngrams = {"before": ngram_cache.read(data["start"].parent), "after": ngram_cache.read(model)}
+    ngrams = ngram_cache.read(data["start"].parent)
     own = _files(data["test_shards"])
     found: list[Row] = []
     everyone = _files(data["test_shards"], own=False)
@@ -79,7 +78,7 @@ def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threa
         lines = characters_saved.held_out(data["test_shards"], settings["lines"], CONTEXT_BYTES, own)
         for first in range(0, len(lines), characters_saved.LINES):
             part = lines[first : first + characters_saved.LINES]
-            characters_saved.ask(network, tokenizer, ngrams[when], part, LINE_BYTES)
+            characters_saved.ask(network, tokenizer, ngrams, part, LINE_BYTES)
         saved = characters_saved.rows(lines)[0]
         found.append(Row(f"characters saved, {when}", *_values(saved)))
     passages = _passages(data, _files(data["train_shards"]), settings["passages"])
@@ -111,7 +110,7 @@ def _files(shards: Path, own: bool = True) -> set[Place]:
 def _bits(
     name: str,
     both: dict[str, Transformer],
-    ngrams: dict[str, NgramCache | None],
+    ngrams: NgramCache | None,
     tokenizer: Tokenizer,
     data: dict[str, Path],
     own: set[Place],
@@ -131,8 +130,8 @@ def _bits(
     size = np.array([tokenizer.byte_lengths[ids_].sum() for ids_ in tokens])
     each = {when: bits_per_token(network, tokens, tokenizer.eof) for when, network in both.items()}
     found: list[Row] = []
-    for way in ("", WITH_CACHE) if all(ngrams.values()) else ("",):
-        bits = {when: _sums(tokens, parts, ngrams[when] if way else None) for when, parts in each.items()}
+    for way, counting in (("", None), (WITH_CACHE, ngrams)) if ngrams else (("", None),):
+        bits = {when: _sums(tokens, parts, counting) for when, parts in each.items()}
         found += [ratio(f"{name}, {when}{way}", bits[when], size, ids, "files", "bits/byte") for when in both]
         change = bits["after"] - bits["before"]
         interval = statistics.bootstrap_ratio(change, bits["before"])
