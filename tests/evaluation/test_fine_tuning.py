@@ -11,6 +11,8 @@ import torch
 from charmer.common.failure import Failure
 from charmer.common.files import read_table, write_json, write_table
 from charmer.evaluation import fine_tuning
+from charmer.inference import ngram_cache
+from charmer.inference.ngram_cache import NgramCache
 from charmer.model import folder
 from charmer.model.network import Transformer
 from charmer.report import headline
@@ -52,6 +54,15 @@ def test_a_changed_model_is_compared_with_the_one_before(data: dict[str, Path], 
     before, after = (found[f"own code, {when}"]["value"] for when in ("before", "after"))
     assert found["own code, change"]["value"] == pytest.approx(after / before - 1)
     assert after > before, "a model that guesses at random is worse than one that guesses evenly"
+
+
+def test_both_models_are_asked_with_the_n_gram_cache_of_the_one_before(data: dict[str, Path], tmp_path: Path):
+    shutil.copytree(data["model"], tmp_path / "start")
+    ngram_cache.write(tmp_path / "start" / "ngram_cache.json", NgramCache((0.0,) * 4, (1.0,) * 4))
+    found = measured(data["model"], {**data, "start": tmp_path / "start" / "model.safetensors"})
+    before, after = (found[f"own code, {when}, with n-gram cache"]["value"] for when in ("before", "after"))
+    assert before == after < found["own code, before"]["value"], "what a file repeats costs less"
+    assert found["other code, change, with n-gram cache"]["value"] == 0.0
 
 
 def test_the_share_of_the_windows_that_training_read_stands_beside_what_is_recited(

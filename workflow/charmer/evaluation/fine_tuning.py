@@ -50,8 +50,8 @@ Place = tuple[str, str, str]  # source, package and path of a file
 def evaluate(model: Path, data: dict[str, Path], settings: dict[str, Any], threads: int) -> pa.Table:
     """Slices: "own code", "other code" (bits/byte), "characters saved" and "recited" (shares), each ", before" and
     ", after"; and "own code, change", "other code, change", shares of the bits before. Bits and their change are the
-    network's, and stand there once more with the n-gram cache of the model before, as characters are saved with it. What
-    is said of other code is left out where test holds none.
+    network's, and stand there once more with the n-gram cache of the model before, with which characters are saved too.
+    What is said of other code is left out where test holds none.
 
     Args:
         model: the fitted model's folder.
