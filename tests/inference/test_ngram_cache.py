@@ -79,6 +79,9 @@ def test_a_cache_is_read_as_it_was_written_and_a_fitted_model_falls_back_on_that
     (fitted / "settings.json").write_text(json.dumps({"train": {"init_from": str(start)}}))
     assert ngram_cache.read(start) == ngram_cache.read(fitted) == CACHE
     assert ngram_cache.read(tmp_path) is None, "a model without one writes by the network alone"
+    (fitted / "settings.json").write_text(json.dumps({"train": {"init_from": str(fitted)}}))
+    with pytest.raises(Failure, match="no model starts from itself"):
+        ngram_cache.read(fitted)
     (fitted / "settings.json").write_text("[]")
     with pytest.raises(Failure, match="holds no settings of a training"):
         ngram_cache.read(fitted)

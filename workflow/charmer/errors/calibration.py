@@ -141,10 +141,9 @@ def read(model: Path) -> Calibration:
     Raises:
         Failure: the file is damaged.
     """
-    path = model / NAME
-    if not path.exists():
-        start = folder.start_of(model)
-        return read(start) if start else Calibration()
+    path = next((one / NAME for one in folder.lineage(model) if (one / NAME).exists()), None)
+    if path is None:
+        return Calibration()
     content: dict[str, Any] = read_json(path)
     try:
         if content.get("weights") != weights.digest():

@@ -8,7 +8,7 @@ Notable here:
   before it; the first at which the whole rest is suggested is where Tab is pressed. Their prompts begin alike.
 - What a suggestion says behind the point where it departs from the line is never looked at, so writing ends there.
 - The prompt is healed (see `inference.healing`), because most places inside a line are inside a word. The n-gram cache
-  counts the file up to the line.
+  counts the file up to the cursor.
 """
 
 from __future__ import annotations

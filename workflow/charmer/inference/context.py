@@ -43,11 +43,8 @@ def learned(model: Path, share: str = "fim_share") -> bool:
     Raises:
         Failure: they are no settings.
     """
-    if not (model / folder.SETTINGS).exists():
-        return True
-    before = folder.start_of(model)
-    knobs = files.read_json(model / folder.SETTINGS).get("train", {})
-    return bool(knobs.get(share, 0) or (before and learned(before, share)))
+    told = [one / folder.SETTINGS for one in folder.lineage(model)]
+    return any(not path.exists() or files.read_json(path).get("train", {}).get(share, 0) for path in told)
 
 
 def prefix_suffix_middle(tokenizer: Tokenizer, before: str, after: str, room: int) -> list[int]:

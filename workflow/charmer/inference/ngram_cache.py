@@ -167,10 +167,9 @@ def read(model: Path) -> NgramCache | None:
     Raises:
         Failure: the file, or the model's settings, are damaged.
     """
-    path = model / NAME
-    if not path.exists():
-        start = folder.start_of(model)
-        return read(start) if start else None
+    path = next((one / NAME for one in folder.lineage(model) if (one / NAME).exists()), None)
+    if path is None:
+        return None
     content = read_json(path)
     try:
         scales, exponents = (tuple(map(float, content[name])) for name in ("scales", "exponents"))

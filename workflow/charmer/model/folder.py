@@ -7,6 +7,7 @@ Notable here: names of tensors and fields are those of `transformers`' Qwen3, so
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,20 +85,27 @@ def load(folder: Path, device: str | torch.device = "cpu") -> tuple[Transformer,
     return model.to(device).eval(), tokenizer
 
 
-def start_of(folder: Path) -> Path | None:
-    """The folder of the model from which that in `folder` went on, as its `settings.json` says; None: from none.
+def lineage(folder: Path) -> Iterator[Path]:
+    """A model's folder, and those of the models from which it went on, as each one's `settings.json` says.
 
     Raises:
-        Failure: they are no settings.
+        Failure: these are no settings, or lead back to a model that they began with.
     """
-    settings = folder / SETTINGS
-    if not settings.exists():
-        return None
-    try:
-        start = read_json(settings).get("train", {}).get("init_from")
-    except AttributeError:
-        raise Failure(f"{settings}: holds no settings of a training; delete it, or name another model") from None
-    return Path(start) if start else None
+    seen: set[Path] = set()
+    following: Path | None = Path(folder)
+    while following is not None:
+        if following.resolve() in seen:
+            raise Failure(
+                f"{folder / SETTINGS}: train.init_from leads back to {following}; no model starts from itself"
+            )
+        seen.add(following.resolve())
+        yield following
+        settings = following / SETTINGS
+        try:
+            start = read_json(settings).get("train", {}).get("init_from") if settings.exists() else ""
+        except AttributeError:
+            raise Failure(f"{settings}: holds no settings of a training; delete it, or name another model") from None
+        following = Path(start) if start else None
 
 
 def load_weights(path: Path, model: Transformer) -> None:
